@@ -1,0 +1,3 @@
+"""Deep generative models that one can read, run and prove."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,13 @@
+"""Pictures for chapters, one function a kind of picture. Models are passed in as functions; none is named here."""
+
+from genedu.lazy import lazy
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "style": ["PALETTE", "STYLE"],
+        "images": ["image_rows"],
+        "curves": ["curves", "histograms"],
+        "plane": ["decision_map", "density_map", "points"],
+    },
+)

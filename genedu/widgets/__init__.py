@@ -1,0 +1,5 @@
+"""Views with sliders over pure functions, which are tested without a browser."""
+
+from genedu.lazy import lazy
+
+__getattr__, __dir__, __all__ = lazy(__name__, {"explorer": ["Explorer"], "boundary": ["draw_boundary"]})

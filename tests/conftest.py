@@ -1,0 +1,11 @@
+import matplotlib as mpl
+import pytest
+import torch
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _same_chance_each_time():
+    torch.manual_seed(0)
+    torch.set_num_threads(1)

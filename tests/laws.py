@@ -1,0 +1,121 @@
+"""Laws that hold for every model of a kind, whatever its equations. `tests/test_laws.py` applies them by one table."""
+
+import math
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from genedu.core import Batch, LatentVariable, Player, Sampler, seeded
+
+
+def check_sampler(model: Sampler, like: Tensor) -> None:
+    """Shape and dtype of the data, finite, no gradient, repeatable under a seed and different without."""
+    with seeded(1):
+        first = model.sample(50)
+    with seeded(1):
+        again = model.sample(50)
+    assert first.shape == (50, *like.shape[1:]) and first.dtype == like.dtype
+    assert torch.isfinite(first).all() and not first.requires_grad
+    assert torch.equal(first, again)
+    assert not torch.equal(model.sample(50), model.sample(50))
+    assert not (first == first[:1]).all(), "rows must be drawn independently"
+    assert model.sample(1).shape == (1, *like.shape[1:])
+
+
+def check_one_number_a_row(score, x: Tensor) -> None:
+    """[B] out of B rows (a [B, B] from a careless broadcast fails), and a row does not change its neighbours' numbers."""
+    with seeded(2), torch.no_grad():
+        together = score(x)
+    other = torch.cat([x[:1], x[-1:].expand_as(x[1:])])  # all other rows replaced
+    with seeded(2), torch.no_grad():
+        first = score(other)[0]
+    assert together.shape == x.shape[:1] and torch.isfinite(together).all()
+    torch.testing.assert_close(together[0], first)
+    assert score(x[:1]).shape == (1,)
+
+
+def support(levels: int, shape: torch.Size) -> Tensor:
+    """All levels^D events of a small discrete space: [levels^D, *shape]."""
+    return torch.tensor(list(product(range(levels), repeat=math.prod(shape)))).view(-1, *shape)
+
+
+def check_discrete_density(model, levels: int, like: Tensor, draws: int = 40_000) -> None:
+    """Mass one over all events; and samples come as often as log_prob says, which a sigmoid applied twice fails."""
+    events = support(levels, like.shape[1:])  # [E, ...]
+    with torch.no_grad():
+        p = model.log_prob(events).double().exp()  # [E]
+    torch.testing.assert_close(p.sum(), torch.tensor(1.0).double(), rtol=0, atol=1e-5)
+    x = model.sample(draws)
+    hits = (x[:, None] == events[None]).flatten(2).all(-1).double().mean(0)  # [E]
+    assert ((hits - p).abs() < 5 * (p * (1 - p) / draws).sqrt() + 1e-9).all()
+
+
+def check_continuous_density(model, like: Tensor, draws: int = 20_000) -> None:
+    """Samples agree with log_prob: for any density q, E[q(x) / p(x)] = 1 over x ~ p. Here q is a blur of other samples."""
+    x, centres = model.sample(draws).flatten(1).double(), model.sample(400).flatten(1).double()  # [N, D], [M, D]
+    spread = centres.std(0) * 0.5
+    z = (x[:, None] - centres[None]) / spread  # [N, M, D]
+    log_q = (-0.5 * z**2 - spread.log() - 0.5 * math.log(2 * math.pi)).sum(-1).logsumexp(1) - math.log(len(centres))  # [N]
+    with torch.no_grad():
+        log_p = model.log_prob(x.view(-1, *like.shape[1:]).to(like.dtype)).double()
+    ratio = (log_q - log_p).exp()
+    assert (ratio.mean() - 1).abs() < 5 * ratio.std() / math.sqrt(draws)
+
+
+def check_latent_variable(model: LatentVariable, x: Tensor) -> None:
+    q = model.posterior(x)
+    assert q.batch_shape == x.shape[:1] and q.event_shape == model.prior().event_shape
+    assert model.conditional(q.sample()).event_shape == x.shape[1:]
+    assert model.conditional(q.sample((3,))).batch_shape == (3, len(x))
+    check_one_number_a_row(model.elbo, x)
+    check_one_number_a_row(lambda x: model.log_prob_bound(x, 1), x)
+
+
+def check_classifier(model, x: Tensor) -> None:
+    """A distribution over classes for each row, whatever the other rows are."""
+    p = model.predict_proba(x)
+    assert p.dim() == 2 and len(p) == len(x) and (p >= 0).all()
+    torch.testing.assert_close(p.sum(1), torch.ones_like(p[:, 0]))
+    for k in range(p.shape[1]):
+        check_one_number_a_row(lambda x, k=k: model.predict_proba(x)[:, k], x)
+
+
+def check_players(model: nn.Module, batch: Batch) -> None:
+    """Each parameter has one owner, whose loss moves it; each loss is a mean over rows."""
+    players: list[Player] = model.players()
+    owned = [id(w) for player in players for w in player.parameters]
+    assert sorted(owned) == sorted(id(w) for w in model.parameters() if w.requires_grad)
+    for player in players:
+        model.zero_grad()
+        loss = player.loss(batch)
+        assert loss.shape == () and torch.isfinite(loss)
+        loss.backward()
+        for w in player.parameters:
+            assert w.grad is not None and torch.isfinite(w.grad).all()
+            assert w.grad.abs().sum() > 0
+
+
+def check_loss_is_a_mean(loss, batch: Batch, times: int = 400) -> None:
+    """Twice the rows, the same loss: in the mean over the noise, within five standard errors."""
+    twice = tuple(torch.cat([c, c]) for c in batch) if isinstance(batch, tuple) else torch.cat([batch, batch])
+    with torch.no_grad():
+        if torch.equal(loss(batch), loss(batch)):
+            times = 2  # no noise
+        small = torch.stack([loss(batch) for _ in range(times)])
+        large = torch.stack([loss(twice) for _ in range(times)])
+    error = ((small.var() + large.var()) / times).sqrt()
+    assert (small.mean() - large.mean()).abs() < 5 * error + 1e-6 * small.mean().abs() + 1e-6
+
+
+class NoCPU(TorchDispatchMode):
+    """Fails on any operation that takes or makes a CPU tensor: what meta alone lets pass, a GPU would not."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves((args, kwargs, out)):
+            if isinstance(leaf, Tensor) and leaf.device.type == "cpu":
+                raise AssertionError(f"{func} works with a CPU tensor of shape {list(leaf.shape)}")
+        return out

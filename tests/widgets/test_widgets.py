@@ -1,0 +1,86 @@
+"""Views are thin: the pure function is tested without a browser, an exception in a callback is not swallowed."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from matplotlib.collections import PathCollection
+
+from genedu.widgets import Explorer, draw_boundary
+
+TRAIN = torch.tensor([[-1.0, 0.0], [1.0, 0.0], [-1.2, 0.1], [1.2, 0.2]]), torch.tensor([0, 1, 0, 1])
+
+
+def test_controls_redraw_and_the_words_stay():
+    seen = []
+    view = Explorer(
+        lambda axes, **v: seen.append(v) or axes.plot([v["a"], v["b"]]),
+        alt="A line from a to b.",
+        a=(0, 2, 1, 0),
+        b=(0.0, 2.0, 0.5, 1.0),
+        c=["x", "y"],
+    )
+    before, metadata = view._repr_mimebundle_()
+    view.controls["a"].value = 2
+    view.controls["c"].value = "y"
+    after, _ = view._repr_mimebundle_()
+    assert seen == [{"a": 0, "b": 1.0, "c": "x"}, {"a": 2, "b": 1.0, "c": "x"}, {"a": 2, "b": 1.0, "c": "y"}]
+    assert before["text/plain"] == after["text/plain"] == "A line from a to b. Controls: a, b, c." == metadata["image/png"]["alt"]
+    assert before["image/png"] != after["image/png"] and isinstance(before["image/png"], str)
+    model = before["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert model == view.box.model_id and view.image in view.box.children
+    assert not plt.get_fignums(), "an open figure would be printed a second time"
+
+
+def test_an_exception_in_a_callback_is_seen():
+    view = Explorer(lambda axes, n: axes.plot([1 / n]), alt="One over n.", n=(0, 3, 1, 1))
+    with pytest.raises(ZeroDivisionError):
+        view.controls["n"].value = 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"alt": "plot", "a": (0, 1, 1, 0)}, "in words"),
+        ({"alt": "A line goes up."}, "at least one control"),
+        ({"alt": "A line goes up.", "a": (0, 1)}, "a must be"),
+        ({"alt": "A line goes up.", "a": []}, "a must be"),
+    ],
+)
+def test_bad_views(options, words):
+    with pytest.raises(ValueError, match=words):
+        Explorer(lambda axes, **_: None, **options)
+
+
+def nearest_mean(x, y):
+    means = torch.stack([x[y == k].mean(0) for k in (0, 1)])
+    return lambda x: torch.cdist(x, means).neg().softmax(1)[:, 1]
+
+
+def draw(**changes):
+    figure, axes = plt.subplots()
+    options = {
+        "rows": 4,
+        "model": "mean",
+        "train": TRAIN,
+        "test": TRAIN,
+        "learners": {"mean": nearest_mean},
+        "limits": (-2, 2, -1, 1),
+    }
+    try:
+        draw_boundary(axes, **(options | changes))
+        return axes
+    finally:
+        plt.close(figure)
+
+
+def test_the_boundary_is_that_of_the_rows_seen():
+    assert draw().get_title() == "mean, 4 rows: 100.0 % of test rows right"
+    assert draw(test=(TRAIN[0], 1 - TRAIN[1])).get_title().endswith(" 0.0 % of test rows right")
+    shown = [c.get_offsets() for c in draw(rows=2).collections if isinstance(c, PathCollection)]
+    assert sorted(s[0, 0] for s in shown) == [-1, 1]
+
+
+@pytest.mark.parametrize("changes", [{"model": "tree"}, {"rows": 0}, {"rows": 1}, {"rows": 5}])
+def test_what_cannot_be_drawn(changes):
+    with pytest.raises(ValueError, match="must be"):
+        draw(**changes)
