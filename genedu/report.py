@@ -59,7 +59,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence], *, decimals: int = 1
 
 def show_source(*objects) -> None:
     """Print the library's own lines, not a copy of them."""
-    print("\n".join(inspect.cleandoc("\n" + inspect.getsource(o)) for o in objects))
+    print("\n\n".join(inspect.cleandoc("\n" + inspect.getsource(o)).rstrip() for o in objects))
 
 
 class Picture:

@@ -34,8 +34,9 @@ LAWS = {  # law -> (whom it concerns, what it checks)
     "players": (lambda m: offers(m, "players"), lambda m, c: laws.check_players(m, c.batch)),
     "loss is a mean": (lambda m: offers(m, "loss"), lambda m, c: laws.check_loss_is_a_mean(m.loss, c.batch)),
 }
+BUILT = {name: case.build() for name, case in MODELS.items()}  # to see what each model offers
 APPLIED = [
-    (n, law) for n, c in MODELS.items() for law, (concerns, _) in LAWS.items() if concerns(c.build()) and law not in c.exempt
+    (n, law) for n, c in MODELS.items() for law, (concerns, _) in LAWS.items() if concerns(BUILT[n]) and law not in c.exempt
 ]
 
 
@@ -57,11 +58,11 @@ def test_no_model_is_missing_from_the_table():
             words = ("players", "log_prob", "sample", "predict_proba")
             if issubclass(c, nn.Module) and c.__module__.startswith("genedu") and any(hasattr(c, w) for w in words):
                 found.add(c)
-    assert found == {type(case.build()) for case in MODELS.values()}
+    assert found == set(map(type, BUILT.values()))
 
 
 METHODS = ("loss", "log_prob", "predict_proba", "elbo", "sample")
-CALLS = [(n, m) for n, c in MODELS.items() for m in METHODS if hasattr(c.build(), m) and m not in c.no_meta]
+CALLS = [(n, m) for n, c in MODELS.items() for m in METHODS if hasattr(BUILT[n], m) and m not in c.no_meta]
 
 
 def call(case: Case, method: str, device: str):
@@ -92,7 +93,7 @@ class Careless(nn.Module):
         self.mu = nn.Parameter(torch.zeros(2))
 
     def sample(self, n):
-        return self.mu.detach() + 1.3 * torch.randn(n, 2).to(self.mu.device)
+        return self.mu.detach() + 1.2 * torch.randn(n, 2).to(self.mu.device)
 
     def log_prob(self, x):
         return torch.distributions.Normal(self.mu, torch.ones_like(self.mu), validate_args=False).log_prob(x).sum(-1)

@@ -57,7 +57,11 @@ def sync(py: Path) -> None:
     old = nbformat.read(target, 4) if target.exists() else None
     notebook = jupytext.read(py)
     where = {"metadata": {"path": str(py.parent)}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where, record_timing=False).execute()
+    quiet = ["--log-level=ERROR"]
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources=where, record_timing=False, extra_arguments=quiet
+    )
+    client.execute()
     clean(notebook, old)
     nbformat.validate(notebook)
     half = target.with_suffix(".ipynb.part")
@@ -72,7 +76,7 @@ def release(name: str, source: Path, target: Path) -> Path:
     config.CourseDirectory.source_directory = str(source)
     config.CourseDirectory.release_directory = str(target)
     config.CourseDirectory.assignment_id = name
-    config.GenerateAssignment.no_database = True
+    config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
     config.GenerateAssignment.force = True
     config.GenerateAssignment.logfile = ""
     app = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)

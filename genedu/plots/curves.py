@@ -40,12 +40,19 @@ def curves(
         axes.annotate(name, (0.01, level), xycoords=("axes fraction", "data"), va="bottom", fontsize=8)
     if log_x:
         axes.set_xscale("log")
+        axes.set_xticks(list(x), [f"{v:g}" for v in x])
+        axes.minorticks_off()
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend()
 
 
-def histograms(axes: Axes, values: dict[str, Tensor], *, xlabel: str, bins: int = 40) -> None:
+def histograms(
+    axes: Axes, values: dict[str, Tensor], *, xlabel: str, bins: int = 40, limits: tuple[float, float] | None = None
+) -> None:
     """Histograms over common bins, each with area one, told apart by colour and by hatching.
+
+    Args:
+        limits: values beyond are counted in the first and the last bin; by default nothing is beyond.
 
     Raises:
         ValueError: no values, or values that are not finite.
@@ -53,11 +60,11 @@ def histograms(axes: Axes, values: dict[str, Tensor], *, xlabel: str, bins: int 
     flat = {name: v.detach().flatten().cpu().double() for name, v in values.items()}
     if not flat or any(len(v) == 0 or not v.isfinite().all() for v in flat.values()):
         raise ValueError("values must be finite, at least one for each name: a histogram has no place for the others")
-    low, high = min(float(v.min()) for v in flat.values()), max(float(v.max()) for v in flat.values())
+    low, high = limits or (min(float(v.min()) for v in flat.values()), max(float(v.max()) for v in flat.values()))
     for i, (name, v) in enumerate(flat.items()):
         colour, hatch = PALETTE[i % len(PALETTE)], ("", "///", "...", "\\\\\\")[i % 4]
         axes.hist(
-            v.numpy(),
+            v.clamp(low, high).numpy(),
             bins=bins,
             range=(low, high),
             density=True,

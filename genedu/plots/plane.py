@@ -11,7 +11,7 @@ from genedu.plots.style import PALETTE
 MARKERS = "osD^vPX*"
 
 
-def points(axes: Axes, x: Tensor, y: Tensor | None = None, *, names: list[str] | None = None, size: float = 12) -> None:
+def points(axes: Axes, x: Tensor, y: Tensor | None = None, *, names: list[str] | None = None, size: float = 20) -> None:
     """Rows of `x [N, 2]`, a colour and a marker for each label of `y [N]`.
 
     Raises:
@@ -35,7 +35,7 @@ def points(axes: Axes, x: Tensor, y: Tensor | None = None, *, names: list[str] |
         )
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
     if names:
-        axes.legend(loc="upper right")
+        axes.legend(loc="upper right", frameon=True)
 
 
 def lattice(limits: tuple[float, float, float, float], steps: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -58,6 +58,7 @@ def test_curves_with_bands_and_bounds(axes):
     assert nb.get_color() != lr.get_color() and nb.get_marker() != lr.get_marker()
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert len(axes.collections) == 1 and {round(v, 6) for v in band} == {0.3, 0.5, 0.7, 1.1}
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["10", "100"]
     assert (axes.get_xscale(), axes.get_xlabel(), axes.get_ylabel()) == ("log", "rows", "accuracy")
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["nb", "lr"] and axes.texts[0].get_text() == "best"
     with pytest.raises(ValueError, match="for each of the 3 x, got 2"):
@@ -70,6 +71,8 @@ def test_histograms_have_area_one_and_common_bins(axes):
     assert a.patches[0].get_height() == pytest.approx(2.0) and a.patches[1].get_height() == 0
     assert sum(p.get_height() * p.get_width() for p in b.patches) == pytest.approx(1)
     assert a.patches[3].get_x() == b.patches[3].get_x() and axes.get_xlabel() == "nats"
+    histograms(axes, {"a": torch.tensor([-9.0, 1.0, 9.0, 9.0])}, xlabel="", bins=2, limits=(0, 2))
+    assert [p.get_height() for p in axes.containers[-1].patches] == [0.25, 0.75]
     for bad in ({}, {"a": torch.zeros(0)}, {"a": torch.tensor([1.0, float("inf")])}):
         with pytest.raises(ValueError, match="finite"):
             histograms(axes, bad, xlabel="")

@@ -1,0 +1,122 @@
+"""broken.py [chapter NN]: break the library on purpose, one line at a time, and see what notices.
+
+Without words: run the oracle tests that belong to each break (so does tests/test_broken.py). With `chapter 01`: run the
+chapter against each broken library and list the claims that fall.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Break:
+    what: str
+    file: str
+    right: str
+    wrong: str
+    chapter: str = "01"
+
+    @property
+    def test(self) -> str:
+        """The file of tests that mirrors the broken file."""
+        path = Path(self.file)
+        return f"tests/{path.parent.name}/test_{path.stem}.py"
+
+
+GAUSSIAN, BAYES, LOGISTIC = (f"genedu/density/{n}.py" for n in ("gaussian_classifier", "naive_bayes", "logistic_regression"))
+BREAKS = [
+    Break("the sign of the log-determinant", GAUSSIAN, "- log_root[..., None]", "+ log_root[..., None]"),
+    Break("the Gaussian's class prior dropped", GAUSSIAN, "(log_normal + self.log_prior[:, None]).T", "log_normal.T"),
+    Break("a log forgotten in the Gaussian's prior", GAUSSIAN, "(count / len(x)).log(), mean", "count / len(x), mean"),
+    Break("covariance around the common mean", GAUSSIAN, 'self._shrunk(centred, "")', 'self._shrunk(x - x.mean(0), "")'),
+    Break(
+        "naive Bayes' prior dropped", BAYES, "return self.log_prior + each.sum(-1)", "return 0 * self.log_prior + each.sum(-1)"
+    ),
+    Break("pixels averaged, not summed", BAYES, "return self.log_prior + each.sum(-1)", "return self.log_prior + each.mean(-1)"),
+    Break(
+        "a log forgotten in naive Bayes' prior",
+        BAYES,
+        "self.log_prior = (count / len(x)).log()",
+        "self.log_prior = count / len(x)",
+    ),
+    Break(
+        "logits not normalised once but twice",
+        LOGISTIC,
+        "return self.logits(x).softmax(1)",
+        "return self.logits(x).softmax(1).softmax(1)",
+    ),
+]
+
+
+@contextmanager
+def broken(b: Break) -> Iterator[Path]:
+    """A copy of the library and its tests with the break in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in ("genedu", "tests", "tools"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        path = copy / b.file
+        text = path.read_text()
+        if text.count(b.right) != 1:
+            raise ValueError(
+                f"{b.file} must hold {b.right!r} once, it holds it {text.count(b.right)} times: mend tools/broken.py"
+            )
+        path.write_text(text.replace(b.right, b.wrong))
+        yield copy
+
+
+def environment(copy: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(copy), "GENEDU_PROGRESS": "0", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def notice(b: Break) -> subprocess.CompletedProcess:
+    """Run the tests of the broken file."""
+    with broken(b) as copy:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", b.test]
+        return subprocess.run(command, cwd=copy, env=environment(copy), capture_output=True, text=True, check=False)
+
+
+def claims(chapter: Path, b: Break) -> list[str]:
+    """Run the chapter's code against the broken library: the claims that fell, and what it died of."""
+    code = "\n".join(
+        re.sub(r"^show\(|^Explorer\(", r"_ = \g<0>", c.source, flags=re.M)
+        for c in jupytext.read(chapter).cells
+        if c.cell_type == "code"
+    )
+    with broken(b) as copy:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=copy, env=environment(copy), capture_output=True, text=True, check=False
+        )
+    return [line for line in done.stdout.splitlines() if line.startswith("✗")] + done.stderr.splitlines()[-1:]
+
+
+def main(arguments: list[str]) -> int:
+    survived = 0
+    for b in BREAKS:
+        if arguments[:1] == ["chapter"]:
+            (chapter,) = (ROOT / "course").glob(f"{arguments[1]}_*.py")
+            fell = claims(chapter, b) if b.chapter == arguments[1] else ["-"]
+            print(f"{b.what}: {len(fell)} noticed", *fell, sep="\n  ", flush=True)
+        else:
+            done = notice(b)
+            fell = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+            print(f"{b.what}: {fell[0] if fell else 'NOT NOTICED'}", flush=True)
+        survived += not fell
+    return survived
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
