@@ -103,7 +103,7 @@ def leaks(solution: Path, folder: Path) -> list[str]:
     A line that stands outside of every answer too (an import, a signature) is no secret.
     """
     found = [f"{p.name} does not belong there" for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".ipynb"]
-    text = "\n".join(re.sub(r"^# ?", "", line) if line.startswith("#") else line for line in solution.read_text().split("\n"))
+    text = re.sub(r"^# (?!%%)", "", solution.read_text(), flags=re.M)  # markdown cells without their mark
     secret = {line.strip() for body in SECRETS.findall(text) for line in body[1].split("\n")}
     public = {line.strip() for line in SECRETS.sub("", text).split("\n")}
     for notebook in sorted(folder.rglob("*.ipynb")):

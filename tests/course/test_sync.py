@@ -1,6 +1,7 @@
 """The three faults that a strict nbval does not see, each planted and found: a drifted pair, an unrun cell, a leak."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -159,7 +160,8 @@ def test_nbgraders_own_command_yields_the_same_bytes(tmp_path):
     shutil.copytree(ROOT / "solutions" / name, tmp_path / "solutions" / name)
     (tmp_path / "grades").mkdir()
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", name]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader looks for alembic there
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     made = tmp_path / "exercises" / name
     assert [p.name for p in made.iterdir()] == [f"{name}.ipynb"]
