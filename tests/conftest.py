@@ -3,6 +3,7 @@ import pytest
 import torch
 
 mpl.use("Agg")
+pytest.register_assert_rewrite("tests.laws", "tests.exercises.common")  # their assertions show what they compare
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """Exercise 1: the questions and the wrong answers that their checks must reject, each with a hint of its own."""
 
+from genedu.checks import outcomes
+from genedu.handle import LocalHandle
 from tests.exercises.common import Wrong, exercise
 
 NAME = "01_generative_and_discriminative"
@@ -167,3 +169,15 @@ WRONG = {
 }
 
 TestExercise = exercise(NAME, QUESTIONS, WRONG)
+
+
+def test_each_of_nine_pairs_of_curves_is_shown_in_both_orders():
+    shown = []
+
+    def student(n, accuracy_a, accuracy_b):
+        shown.append((tuple(accuracy_a.tolist()), tuple(accuracy_b.tolist())))
+        return "a"
+
+    outcomes("01.4", LocalHandle(student, seed=3))
+    assert len(set(shown)) == len(shown) == 18
+    assert {(b, a) for a, b in shown} == set(shown)
