@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -99,10 +100,11 @@ def fitted_buffers(module: nn.Module, *names: str) -> None:
     for name in names:
         module.register_buffer(name, torch.empty(0))
 
-    def shape_like(module: nn.Module, state: dict[str, Tensor], prefix: str, *_) -> None:
-        for name in names:
-            if prefix + name in state:
-                old = getattr(module, name)
-                setattr(module, name, torch.empty_like(state[prefix + name], device=old.device))
+    module.register_load_state_dict_pre_hook(partial(_shape_like, names))
 
-    module.register_load_state_dict_pre_hook(shape_like)
+
+def _shape_like(names: tuple[str, ...], module: nn.Module, state: dict[str, Tensor], prefix: str, *_) -> None:
+    """Before a state is loaded: buffers of its shapes and types, where the module is."""
+    for name in names:
+        if prefix + name in state:
+            setattr(module, name, torch.empty_like(state[prefix + name], device=getattr(module, name).device))

@@ -1,5 +1,7 @@
 """Protocols, where chance comes from, and what is said of bad input."""
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -82,6 +84,8 @@ def test_buffers_take_their_shape_from_the_state_that_comes():
     nested = nn.Sequential(Fitted())
     nested.load_state_dict({"0.mean": torch.ones(2), "0.scale": torch.ones(1)})
     assert torch.equal(nested[0].mean, torch.ones(2))
+    copy = pickle.loads(pickle.dumps(first))
+    assert torch.equal(copy.mean, first.mean)
     with pytest.raises(RuntimeError, match="scale"):
         Fitted().load_state_dict({"mean": torch.ones(2)})
 

@@ -85,7 +85,7 @@ def naive_bayes_weights(handle: Handle) -> list[Outcome]:
             Mistake("no logarithm", "these are ratios; log-odds are wanted"): (present - absent).exp(),
             Mistake("difference", "probabilities are subtracted; it is their logarithms that add up"): p1 - p0,
         }
-        return diagnose(w, present - absent, mistakes, "w_j is what the log-odds gain when x_j goes from 0 to 1", what="w")
+        return diagnose(w, present - absent, mistakes, "compare the log-odds of two x that differ in one feature only", what="w")
 
     def bias() -> Mistake | None:
         (_, b), odds, present, absent = ask(5)
@@ -102,7 +102,7 @@ def naive_bayes_weights(handle: Handle) -> list[Outcome]:
             Mistake("mean over features", "independent features add up, they are not averaged"): odds + absent.mean(),
             Mistake("features not summed", "b is one number: what is to be done with the D terms?"): odds + absent,
         }
-        return diagnose(b, right, mistakes, "b is the log-odds of x = 0: write Bayes' rule for that x", what="b")
+        return diagnose(b, right, mistakes, "try (2) at an x for which the sum vanishes", what="b")
 
     def thousands() -> Mistake | None:
         if weights() or bias():
@@ -192,7 +192,7 @@ def which_is_generative(handle: Handle) -> list[Outcome]:
                 if answers == [bool(sign * lead > 0) for lead in leads]:
                     hint = f"so does the rule 'who is {rule} {where}' answer: that depends on the data and on the sizes measured"
                     return Mistake(f"{rule} {where}", hint)
-        return Mistake("", f"right {sum(answers)} times of 18: what do the two claims say about the shape of each curve?")
+        return Mistake("", f"right {sum(answers)} times of 18: what did chapter 1 find about few rows, and about many?")
 
     return [judge("it finds naive Bayes in each of 9 unseen pairs of curves, in both orders", 3, curves)]
 

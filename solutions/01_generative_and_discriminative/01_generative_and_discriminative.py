@@ -27,8 +27,8 @@ from genedu.checks import check, points
 # $$p(y=k|x) = \frac{p(x|y=k)\,p(y=k)}{\sum_j p(x|y=j)\,p(y=j)} \tag{1}$$
 #
 # `log_likelihood` `[B, K]` holds $\log p(x_i|y=k)$ for row i and class k, in nats. `log_prior` `[K]` holds
-# $\log p(y=k)$. Return the probabilities (1), `[B, K]`. Log densities of $-10000$ are common, an image has many pixels:
-# your function must stay right there.
+# $\log p(y=k)$. Return the probabilities (1), `[B, K]`. Log densities of $-10000$ are common, since an image has many pixels. Your
+# function must stay right there.
 
 
 # %% nbgrader={"grade": false, "grade_id": "posterior", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -46,9 +46,9 @@ points("01.1", posterior, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "weights-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **01.2 (3 points).** Chapter 1, "From equation to code". Naive Bayes takes the D features of x as independent, once the
-# class is known. Here each $x_j$ is 0 or 1, and there are two classes, y = 1 and y = 0. Then the log-odds are a straight
-# line in x, as they are in logistic regression:
+# **01.2 (3 points).** Chapter 1, "Naive Bayes against logistic regression". Naive Bayes takes the D features of x as independent, once the
+# class is known. Here each $x_j$ is 0 or 1, and there are two classes, y = 1 and y = 0. Then the log-odds are linear
+# in x, plus a constant, as they are in logistic regression:
 #
 # $$\log\frac{p(y=1|x)}{p(y=0|x)} = \sum_{j=1}^{D} w_j x_j + b \tag{2}$$
 #
@@ -73,7 +73,7 @@ points("01.2", naive_bayes_weights, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "risks-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **01.3 (2 points).** Chapter 1, "The idea". x and y take finitely many values, so that $p(x, y)$ is a table and the risk
+# **01.3 (2 points).** Chapter 1, "The idea" and "The empirical risk". x and y take finitely many values, so that $p(x, y)$ is a table and the risk
 # of a classifier h can be computed exactly. In practice we have n rows instead, and take the mean over them:
 #
 # $$R(h) = \sum_x \sum_y p(x, y)\,\ell(h(x), y) \tag{3}$$
@@ -102,12 +102,13 @@ points("01.3", risks, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "curves-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **01.4 (3 points).** Chapter 1, "Known truth". Somebody trained two classifiers on the same binary features: naive Bayes
-# (generative) and logistic regression with hardly any penalty (discriminative). You see how the accuracy on new data
-# grows with the number of training rows, but the names are lost. Which curve is that of naive Bayes? In some of the data
-# the features are independent given the class, as naive Bayes assumes; in others many are near copies of one another.
+# **01.4 (3 points).** Chapter 1, "Naive Bayes against logistic regression". Somebody trained two classifiers on the same binary
+# features: naive Bayes (generative) and logistic regression with hardly any penalty (discriminative). You see how the
+# accuracy on new data grows with the number of training rows, but the names are lost. Which curve is that of naive
+# Bayes? In some of the data the features are independent given the class, as naive Bayes assumes; in others some are
+# near copies of one another.
 #
-# `n` `[T]` holds the numbers of training rows, from small to large; the first is about 10, fewer than there are features.
+# `n` `[T]` holds the numbers of training rows, from small to large; the first is one or two for each feature.
 # `accuracy_a` `[T]` and `accuracy_b` `[T]` hold the two accuracies, between 0 and 1. Return `"a"` or `"b"`, the curve of
 # naive Bayes. You are asked about 9 pairs that you have not seen, each in both orders, and must name all of them: no
 # points for guessing.
@@ -116,7 +117,7 @@ points("01.3", risks, seed=1)
 # %% nbgrader={"grade": false, "grade_id": "curves", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def which_is_generative(n, accuracy_a, accuracy_b):
     ### BEGIN SOLUTION
-    # The generative model comes close to its own limit with few rows, wherever that limit is.
+    # With few rows the generative model is ahead: it is sooner at its own limit, wherever that limit lies.
     return "a" if accuracy_a[0] > accuracy_b[0] else "b"
     ### END SOLUTION
 

@@ -36,6 +36,7 @@ def test_labels_of_any_whole_kind_become_long_and_are_counted(kind):
     assert torch.equal(y, Y)
     assert classes == 3
     assert training_rows(X, Y, 3, LIKE)[2] == 3
+    assert training_rows(X, (Y > 0).to(kind), None, LIKE)[2] == 2
 
 
 def test_one_label_or_a_label_a_row_is_drawn_for():
@@ -56,14 +57,15 @@ def test_labels_come_from_the_prior():
 
 
 def test_means_are_those_of_each_class_and_a_constant_leaves_zeros():
-    x = torch.cat([X, torch.full((6, 1), 0.1), torch.tensor([0.1, 0.2, 0.3])[Y][:, None]], 1)
-    counts, mean, centred = class_means(x, Y, 3)
-    assert counts.tolist() == [2, 2, 2]
+    y = Y.repeat(7)  # 14 rows a class: sums of 0.1 are rounded
+    x = torch.cat([torch.randn(42, 2), torch.full((42, 1), 0.1), torch.tensor([0.1, 0.7, 0.3])[y][:, None]], 1)
+    counts, mean, centred = class_means(x, y, 3)
+    assert counts.tolist() == [14, 14, 14]
     for k in range(3):
-        torch.testing.assert_close(mean[k], x[Y == k].mean(0))
-    torch.testing.assert_close(centred, x - mean[Y])
+        torch.testing.assert_close(mean[k], x[y == k].mean(0))
+    torch.testing.assert_close(centred, x - mean[y])
     assert centred[:, 2:].eq(0).all()
-    assert class_means(x, torch.tensor([0, 0, 0, 1, 1, 0]), 2).counts.tolist() == [4, 2]
+    assert class_means(X, torch.tensor([0, 0, 0, 1, 1, 0]), 2).counts.tolist() == [4, 2]
 
 
 def test_features_that_are_not_observed_are_not_looked_at():

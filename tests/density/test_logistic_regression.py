@@ -295,6 +295,14 @@ def test_k_rows_of_weights_sum_to_zero():
         close(model.bias.sum(), 0)
 
 
+def test_a_feature_that_tells_nothing_gets_no_weight():
+    """The slope is exactly zero at the start: there is nothing to do, and nothing is divided by it."""
+    x, y = torch.tensor([[0.0], [1.0], [0.0], [1.0]]), torch.tensor([0, 0, 1, 1])
+    for l2 in (0.0, 1.0):
+        model = LogisticRegression(l2=l2).fit(x, y)
+        assert torch.cat([model.weight.view(-1), model.bias]).eq(0).all()
+
+
 def test_a_constant_feature_gets_no_weight():
     x = torch.cat([X, torch.full((120, 1), 3.0)], 1)
     for l2 in (0.0, 1.0):

@@ -76,7 +76,7 @@ WRONG = {
         "only class 1": Wrong(ABSENT + "return p1.logit(), odds + absent.sum()", "other class", "one class only"),
         "odds ratio": Wrong(ABSENT + "return (p1.logit() - p0.logit()).exp(), odds + absent.sum()", "ratios", "no logarithm"),
         "difference": Wrong(ABSENT + "return p1 - p0, odds + absent.sum()", "subtracted", "difference"),
-        "zeros": Wrong("return torch.zeros_like(p1), 0.0", "gain", ""),
+        "zeros": Wrong("return torch.zeros_like(p1), 0.0", "differ in one feature", ""),
         "prior odds forgotten": Wrong(RIGHT_W + ABSENT + "return w, absent.sum()", "no features", "prior odds forgotten"),
         "absent features forgotten": Wrong(RIGHT_W + ABSENT + "return w, odds", "every feature is absent", "absence forgotten"),
         "bias sign": Wrong(RIGHT_W + ABSENT + "return w, -(odds + absent.sum())", "sign as a whole", "bias sign"),
@@ -88,7 +88,7 @@ WRONG = {
         "presence in the bias": Wrong(RIGHT_W + ABSENT + "return w, odds + (p1 / p0).log().sum()", "as present", "presence in b"),
         "mean over features": Wrong(RIGHT_W + ABSENT + "return w, odds + absent.mean()", "not averaged", "mean over features"),
         "bias not summed": Wrong(RIGHT_W + ABSENT + "return w, odds + absent", "D terms", "features not summed"),
-        "bias zero": Wrong(RIGHT_W + "return w, 0.0", "log-odds of x = 0", ""),
+        "bias zero": Wrong(RIGHT_W + "return w, 0.0", "the sum vanishes", ""),
         "product before log": Wrong(
             RIGHT_W + ABSENT + "return w, odds + ((1 - p1).prod() / (1 - p0).prod()).log()",
             "where do you multiply",
