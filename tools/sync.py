@@ -57,9 +57,14 @@ def sync(py: Path) -> None:
     old = nbformat.read(target, 4) if target.exists() else None
     notebook = jupytext.read(py)
     where = {"metadata": {"path": str(py.parent)}}
-    quiet = ["--log-level=ERROR"]
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources=where, record_timing=False, extra_arguments=quiet
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources=where,
+        record_timing=False,
+        coalesce_streams=True,  # else a pause between two prints may or may not cut the text in two
+        extra_arguments=["--log-level=ERROR"],
     )
     client.execute()
     clean(notebook, old)

@@ -55,6 +55,12 @@ def test_a_second_run_leaves_no_difference(pair):
     assert not list(pair.parent.glob("*.part"))
 
 
+def test_a_pause_between_prints_does_not_cut_the_text(pair):
+    pair.write_text(PY.replace('print("one")', "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(0.3)"))
+    sync.sync(pair)
+    assert [o.text for o in nbformat.read(pair.with_suffix(".ipynb"), 4).cells[2].outputs] == ["0\n1\n2\n"]
+
+
 def test_the_picture_of_an_unchanged_cell_is_kept_and_a_changed_text_is_not(pair):
     path = pair.with_suffix(".ipynb")
     notebook = nbformat.read(path, 4)
