@@ -79,7 +79,10 @@ device = start_chapter()
 
 # %%
 x = torch.linspace(-5, 9, 400)
-parts = {"class 0": 0.7 * Normal(0.0, 1.0).log_prob(x).exp(), "class 1": 0.3 * Normal(2.5, 1.2).log_prob(x).exp()}
+parts = {
+    "class 0": 0.7 * Normal(0.0, 1.0).log_prob(x).exp(),
+    "class 1": 0.3 * Normal(2.5, 1.2).log_prob(x).exp(),
+}
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.6))
 for (name, p), line in zip(parts.items(), ("-", "--"), strict=True):
     left.plot(x, p, line, label=f"p(x, {name})")
@@ -89,7 +92,12 @@ left.set(xlabel="x", ylabel="density", title="generative: p(x, y)")
 left.legend()
 right.plot(x, parts["class 1"] / (parts["class 0"] + parts["class 1"]), color="black")
 right.set(xlabel="x", ylabel="p(class 1 | x)", title="discriminative: p(y | x)")
-show(figure, alt="Left: two bell curves, class 0 high around 0, class 1 lower around 2.5, and their sum as a thin line. Right: p(class 1 given x), an S that rises from 0 to 1 near x = 2 and stays at 1 far to the right.")  # fmt: skip
+show(
+    figure,
+    alt="Left: two bell curves, class 0 high around 0, class 1 lower around 2.5, and their "
+    "sum as a thin line. Right: p(class 1 given x), an S that rises from 0 to 1 near x = "
+    "2 and stays at 1 far to the right.",
+)
 
 # %% [markdown]
 # **What is minimised.** Let h(x) be a prediction and $\ell(h(x), y)$ its price when y is right: 0 or 1 for a decision, or the **log
@@ -128,20 +136,29 @@ covariance = rest.T @ rest / len(x)  # [D, D]
 
 def log_joint(x):
     """log p(x, y) for every class y: [B, D] -> [B, K]."""
-    return torch.stack([MultivariateNormal(m, covariance).log_prob(x) for m in mean], 1) + log_prior  # eq. (1)
+    return (
+        torch.stack([MultivariateNormal(m, covariance).log_prob(x) for m in mean], 1) + log_prior
+    )  # eq. (1)
 
 
-by_hand = log_joint(data.test.double()).softmax(1)  # eq. (2): the softmax divides by the sum over classes
+by_hand = log_joint(data.test.double()).softmax(
+    1
+)  # eq. (2): the softmax divides by the sum over classes
 
 lda = GaussianClassifier(shared_covariance=True).fit(x, y)
-claim("the library's classifier gives the same probabilities", torch.allclose(lda.predict_proba(data.test.double()), by_hand))
+claim(
+    "the library's classifier gives the same probabilities",
+    torch.allclose(lda.predict_proba(data.test.double()), by_hand),
+)
 
 # %% [markdown]
 # The library's own lines, for shared or separate covariances, any number of classes, and missing features. (Equation numbers in the source
 # are those at the head of its file.)
 
 # %%
-show_source(GaussianClassifier.log_joint, GaussianClassifier.log_prob, GaussianClassifier.predict_proba)
+show_source(
+    GaussianClassifier.log_joint, GaussianClassifier.log_prob, GaussianClassifier.predict_proba
+)
 
 # %% [markdown]
 # A discriminative model needs no density. Logistic regression takes $\log p(y|x)$ to be linear in x, up to the normaliser. Its loss is the
@@ -158,7 +175,9 @@ show_source(LogisticRegression.logits, LogisticRegression.loss)
 # $\sigma_\ell / \sqrt n$, where $\sigma_\ell$ is the standard deviation of the loss. Ten times the accuracy costs a hundred times the rows.
 
 # %%
-joint = torch.tensor([[4.0, 1, 1], [1, 5, 1], [2, 2, 2], [1, 1, 9]], dtype=torch.float64) / 30  # p(x, y), [4, 3]
+joint = (
+    torch.tensor([[4.0, 1, 1], [1, 5, 1], [2, 2, 2], [1, 1, 9]], dtype=torch.float64) / 30
+)  # p(x, y), [4, 3]
 guess = joint.argmax(1)  # the best h(x) for the 0-1 loss
 loss = (torch.arange(3) != guess[:, None]).double()  # l(h(x), y), [4, 3]
 risk = (joint * loss).sum()  # eq. (3), left
@@ -167,14 +186,21 @@ spread = ((joint * loss**2).sum() - risk**2).sqrt()
 sizes, errors = [100, 1000, 10_000, 100_000], []
 with seeded(0):
     for n in sizes:
-        rows = torch.multinomial(joint.flatten(), n * 50, replacement=True).view(50, n)  # 50 data sets of n rows
-        errors.append((loss.flatten()[rows].mean(1) - risk).square().mean().sqrt())  # eq. (3), right
+        rows = torch.multinomial(joint.flatten(), n * 50, replacement=True).view(
+            50, n
+        )  # 50 data sets of n rows
+        errors.append(
+            (loss.flatten()[rows].mean(1) - risk).square().mean().sqrt()
+        )  # eq. (3), right
 print(f"exact risk {risk:.4f}")
 ratio = torch.stack(errors) / (spread / torch.tensor(sizes).sqrt())
 predicted = [f"{1000 * spread / math.sqrt(n):.1f}" for n in sizes]
 cells = [[n, 1000 * e.item(), p] for n, e, p in zip(sizes, errors, predicted, strict=True)]
 table(["rows n", "typical error x 1000", "predicted x 1000"], cells)
-claim("the error is that of a mean of n draws, within 40 % for every n", ((ratio - 1).abs() < 0.4).all())
+claim(
+    "the error is that of a mean of n draws, within 40 % for every n",
+    ((ratio - 1).abs() < 0.4).all(),
+)
 
 # %% [markdown]
 # ### The least error there is
@@ -201,7 +227,14 @@ for distance in (1.0, 2.0, 3.0):
     w, b = GaussianClassifier().fit(x, y).logit_weights()
     regression = LogisticRegression(l2=1e-6).fit(x, y)
     linear = exact_error(regression.weight.detach()[0], regression.bias.detach()[0], distance / 2)
-    rows.append([f"{distance:.0f}", f"{100 * bayes:.2f}", 100 * exact_error(w, b, distance / 2), 100 * linear])
+    rows.append(
+        [
+            f"{distance:.0f}",
+            f"{100 * bayes:.2f}",
+            100 * exact_error(w, b, distance / 2),
+            100 * linear,
+        ]
+    )
 table(["distance", "Bayes error %", "LDA %", "logistic regression %"], rows, decimals=2)
 excess = [value - float(r[1]) for r in rows for value in r[2:]]
 claim("after 2000 rows both are within 0.2 points of it", max(excess) < 0.2)
@@ -226,7 +259,9 @@ claim("after 2000 rows both are within 0.2 points of it", max(excess) < 0.2)
 def bits(n, copies):
     """n rows of 50 bits and their labels; with probability `copies` an odd bit repeats the one before it."""
     y = torch.randint(2, (n,))
-    high = torch.where(torch.arange(50) % 2 == 0, 0.62, 0.55)  # p(bit = 1 | y = 1); 1 - high for y = 0
+    high = torch.where(
+        torch.arange(50) % 2 == 0, 0.62, 0.55
+    )  # p(bit = 1 | y = 1); 1 - high for y = 0
     x = (torch.rand(n, 50) < torch.where(y[:, None] == 1, high, 1 - high)).long()
     copy = torch.rand(n, 25) < copies
     x[:, 1::2] = torch.where(copy, x[:, 0::2], x[:, 1::2])
@@ -238,31 +273,60 @@ result = {}  # (copies, model) -> [repeats, sizes]
 with seeded(0):
     for copies in (0.0, 0.8):
         x_test, y_test = bits(50_000, copies)
-        models = {"naive Bayes": lambda: NaiveBayes(), "logistic regression": lambda: LogisticRegression(l2=1e-4)}
+        models = {
+            "naive Bayes": lambda: NaiveBayes(),
+            "logistic regression": lambda: LogisticRegression(l2=1e-4),
+        }
         found = {name: torch.zeros(repeats, len(sizes)) for name in models}
         for i in range(repeats):
             for j, n in enumerate(sizes):
                 x, y = bits(n, copies)
                 for name, build in models.items():
-                    found[name][i, j] = 100 * accuracy(build().fit(x, y).predict_proba(x_test), y_test)
+                    found[name][i, j] = 100 * accuracy(
+                        build().fit(x, y).predict_proba(x_test), y_test
+                    )
         result |= {(copies, name): found[name] for name in found}
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
-for ax, copies, title in zip(axes, (0.0, 0.8), ("features independent", "features copied"), strict=True):
+for ax, copies, title in zip(
+    axes, (0.0, 0.8), ("features independent", "features copied"), strict=True
+):
     mean = {name: result[copies, name].mean(0).tolist() for name in models}
     error = {name: (result[copies, name].std(0) / math.sqrt(repeats)).tolist() for name in models}
-    curves(ax, sizes, mean, errors=error, log_x=True, xlabel="training rows n", ylabel="test accuracy (%)")
+    curves(
+        ax,
+        sizes,
+        mean,
+        errors=error,
+        log_x=True,
+        xlabel="training rows n",
+        ylabel="test accuracy (%)",
+    )
     ax.set_title(title)
 nb, lr = ({c: result[c, name].mean(0) for c in (0.0, 0.8)} for name in models)
 early = min((nb[c] - lr[c])[1:4].mean().item() for c in nb)
 approx("lead of naive Bayes with 50 to 200 rows, the smaller of the two panels", early, "points")
-claim("with 50 to 200 rows naive Bayes is ahead by more than 3 points, even where its assumption is wrong", early > 3)
-claim("independent features: at 20 000 rows they are within half a point of each other", (nb[0.0] - lr[0.0])[-1].abs() < 0.5)
+claim(
+    "with 50 to 200 rows naive Bayes is ahead by more than 3 points, even where its assumption is wrong",
+    early > 3,
+)
+claim(
+    "independent features: at 20 000 rows they are within half a point of each other",
+    (nb[0.0] - lr[0.0])[-1].abs() < 0.5,
+)
 late = (lr[0.8] - nb[0.8])[-1].item()
 approx("copied features, lead of logistic regression at 20 000 rows", late, "points", decimals=2)
-claim("copied features: at 20 000 rows logistic regression is ahead by a tenth of a point or more", late > 0.1)
-show(figure, alt="Two panels of test accuracy against the number of training rows. Naive Bayes is far ahead for few rows in both. For many rows the curves meet on the left, and logistic regression ends slightly higher on the right.")  # fmt: skip
+claim(
+    "copied features: at 20 000 rows logistic regression is ahead by a tenth of a point or more",
+    late > 0.1,
+)
+show(
+    figure,
+    alt="Two panels of test accuracy against the number of training rows. Naive Bayes is far "
+    "ahead for few rows in both. For many rows the curves meet on the left, and logistic "
+    "regression ends slightly higher on the right.",
+)
 
 # %% [markdown]
 # Logistic regression is slow to gain between 50 and 200 rows. Near these sizes the classes are only just separable by a plane, and a fit
@@ -300,12 +364,17 @@ with seeded(1):
             if y.bincount(minlength=10).min() < 2:
                 continue  # a class has fewer than two images
             for name, (form, build) in learners.items():
-                found[name][i, j] = 100 * accuracy(build().fit(form(x), y).predict_proba(form(x_test)), y_test)
+                found[name][i, j] = 100 * accuracy(
+                    build().fit(form(x), y).predict_proba(form(x_test)), y_test
+                )
 
 # %%
 figure, ax = plt.subplots(figsize=(6.5, 3.4))
 means = {name: value.nanmean(0) for name, value in found.items()}
-errors = {k: [c[~c.isnan()].std().item() / math.sqrt((~c.isnan()).sum()) for c in v.T] for k, v in found.items()}
+errors = {
+    k: [c[~c.isnan()].std().item() / math.sqrt((~c.isnan()).sum()) for c in v.T]
+    for k, v in found.items()
+}
 curves(
     ax,
     sizes,
@@ -316,12 +385,28 @@ curves(
     ylabel="test accuracy (%)",
 )
 nb, lr_bits, lr_grey, lda_grey = means.values()
-table(["model", "50 images", "200 images", "all 1347"], [[k, *v[[0, 2, 4]].tolist()] for k, v in means.items()])
-claim("on bits logistic regression is never more than a point behind naive Bayes", (lr_bits - nb).min() > -1)
+table(
+    ["model", "50 images", "200 images", "all 1347"],
+    [[k, *v[[0, 2, 4]].tolist()] for k, v in means.items()],
+)
+claim(
+    "on bits logistic regression is never more than a point behind naive Bayes",
+    (lr_bits - nb).min() > -1,
+)
 claim("from 500 images on it is ahead by more than a point", (lr_bits - nb)[3:].min() > 1)
-claim("on grey levels LDA is ahead of logistic regression by more than 2 points with 50 images", (lda_grey - lr_grey)[0] > 2)
-claim("with all images the two are within 2 points of each other", (lda_grey - lr_grey)[-1].abs() < 2)
-show(figure, alt="Test accuracy on digits against the number of training images. With 50 images LDA on grey levels is highest; with all images LDA and logistic regression on grey levels meet at the top, and naive Bayes on black and white is lowest.")  # fmt: skip
+claim(
+    "on grey levels LDA is ahead of logistic regression by more than 2 points with 50 images",
+    (lda_grey - lr_grey)[0] > 2,
+)
+claim(
+    "with all images the two are within 2 points of each other", (lda_grey - lr_grey)[-1].abs() < 2
+)
+show(
+    figure,
+    alt="Test accuracy on digits against the number of training images. With 50 images LDA on "
+    "grey levels is highest; with all images LDA and logistic regression on grey levels "
+    "meet at the top, and naive Bayes on black and white is lowest.",
+)
 
 # %% [markdown]
 # ### What only the generative model can do: sample a class
@@ -331,7 +416,9 @@ show(figure, alt="Test accuracy on digits against the number of training images.
 # %%
 train, train_labels = levels.train, levels.train_labels
 naive = NaiveBayes().fit((train >= 8).long(), train_labels)
-qda = GaussianClassifier(shared_covariance=False, shrinkage="ledoit_wolf").fit(train.double(), train_labels)
+qda = GaussianClassifier(shared_covariance=False, shrinkage="ledoit_wolf").fit(
+    train.double(), train_labels
+)
 with seeded(2):
     drawn = {
         "data": torch.stack([train[train_labels == k][0] for k in range(10)]),
@@ -339,7 +426,11 @@ with seeded(2):
         "QDA": qda.sample(10, y=torch.arange(10)).clamp(0, 16),
     }
 figure = image_rows({k: v.view(-1, 8, 8) for k, v in drawn.items()}, top=16)
-show(figure, alt="Three rows of ten 8x8 digits, 0 to 9: scans; naive Bayes samples, two-valued blocks with ragged edges; QDA samples, smoother, some such as the 5 and the 8 hard to read.")  # fmt: skip
+show(
+    figure,
+    alt="Three rows of ten 8x8 digits, 0 to 9: scans; naive Bayes samples, two-valued blocks "
+    "with ragged edges; QDA samples, smoother, some such as the 5 and the 8 hard to read.",
+)
 
 # %% [markdown]
 # What is wrong with naive Bayes' samples is not the class, but how the pixels hang together. In a scanned 3, a pixel and the one below it are
@@ -351,7 +442,9 @@ show(figure, alt="Three rows of ten 8x8 digits, 0 to 9: scans; naive Bayes sampl
 def hang_together(images):
     """Mean correlation of pixels one below the other, over the middle of images [N, 64] of one digit."""
     grid = images.view(-1, 8, 8).double()
-    upper, lower = (part.flatten(1) - part.flatten(1).mean(0) for part in (grid[:, 1:6, 2:6], grid[:, 2:7, 2:6]))
+    upper, lower = (
+        part.flatten(1) - part.flatten(1).mean(0) for part in (grid[:, 1:6, 2:6], grid[:, 2:7, 2:6])
+    )
     return ((upper * lower).mean(0) / (upper.std(0) * lower.std(0) + 1e-9)).mean().item()
 
 
@@ -362,14 +455,33 @@ with seeded(3):
         "naive Bayes": hang_together(naive.sample(4000, y=3)),
     }
     asked = torch.arange(10).repeat_interleave(100)
-    samples = {"QDA": qda.sample(1000, y=asked).float().clamp(0, 16) / 16, "naive Bayes": naive.sample(1000, y=asked).float()}
-judges = {"QDA": LogisticRegression().fit(train / 16, train_labels), "naive Bayes": LogisticRegression().fit((train >= 8).float(), train_labels)}  # fmt: skip
+    samples = {
+        "QDA": qda.sample(1000, y=asked).float().clamp(0, 16) / 16,
+        "naive Bayes": naive.sample(1000, y=asked).float(),
+    }
+judges = {
+    "QDA": LogisticRegression().fit(train / 16, train_labels),
+    "naive Bayes": LogisticRegression().fit((train >= 8).float(), train_labels),
+}
 right = {k: 100 * accuracy(judges[k].predict_proba(v), asked) for k, v in samples.items()}
-table(["images of a 3", "correlation of touching pixels"], [[k, v] for k, v in linked.items()], decimals=2)
+table(
+    ["images of a 3", "correlation of touching pixels"],
+    [[k, v] for k, v in linked.items()],
+    decimals=2,
+)
 table(["samples of", "judged as asked, %"], [[k, v] for k, v in right.items()])
-claim("touching pixels are correlated in the scans and in QDA's samples", min(linked["scans"], linked["QDA"]) > 0.1)
-claim("in naive Bayes' samples they are not: that is what the model assumes", abs(linked["naive Bayes"]) < 0.03)
-claim("the judge names more than 80 % of the samples of either model as asked", min(right.values()) > 80)
+claim(
+    "touching pixels are correlated in the scans and in QDA's samples",
+    min(linked["scans"], linked["QDA"]) > 0.1,
+)
+claim(
+    "in naive Bayes' samples they are not: that is what the model assumes",
+    abs(linked["naive Bayes"]) < 0.03,
+)
+claim(
+    "the judge names more than 80 % of the samples of either model as asked",
+    min(right.values()) > 80,
+)
 
 # %% [markdown]
 # ### What only the generative model can do: classify half an image
@@ -395,8 +507,14 @@ seen = {
 right = {name: 100 * accuracy(p, test_labels) for name, p in seen.items()}
 table(["what is seen, and by whom", "test accuracy %"], [[k, v] for k, v in right.items()])
 full, flat, mean_filled, trained_anew = list(right.values())[2:]
-claim("integrating out beats filling in by more than 5 points, for QDA and for LDA", min(full, flat) > mean_filled + 5)
-claim("QDA with the rest integrated out is ahead of a classifier trained for this mask", full > trained_anew)
+claim(
+    "integrating out beats filling in by more than 5 points, for QDA and for LDA",
+    min(full, flat) > mean_filled + 5,
+)
+claim(
+    "QDA with the rest integrated out is ahead of a classifier trained for this mask",
+    full > trained_anew,
+)
 
 # %% [markdown]
 # ### What only the generative model can do: ask whether it is a digit at all
@@ -432,13 +550,31 @@ def told_apart(score):
 
 density = told_apart(lambda x: -lda.log_prob(x))
 doubt = told_apart(lambda x: 1 - plain.predict_proba(x.float() / 16).max(1).values.detach())
-table(["outliers", "AUROC of -log p(x)", "AUROC of doubt"], [[k, density[k], doubt[k]] for k in odd], decimals=2)
-claim("the density tells noise and inverted digits apart almost without error", min(density["noise"], density["inverted"]) > 0.99)
+table(
+    ["outliers", "AUROC of -log p(x)", "AUROC of doubt"],
+    [[k, density[k], doubt[k]] for k in odd],
+    decimals=2,
+)
+claim(
+    "the density tells noise and inverted digits apart almost without error",
+    min(density["noise"], density["inverted"]) > 0.99,
+)
 claim("doubt misses more than one pair of inverted digits in five", doubt["inverted"] < 0.8)
-claim("the density tells mirrored digits apart in more than 4 of 5 pairs", density["mirrored"] > 0.8)
-claim("faded digits have the higher density in more than 4 of 5 pairs: worse than guessing", density["half faded"] < 0.2)
-figure = image_rows({"digits": real[:8].view(-1, 8, 8), **{k: v[:8].view(-1, 8, 8) for k, v in odd.items()}}, top=16)
-show(figure, alt="Five rows of eight 8x8 images: test digits; noise; digits with dark and light exchanged; digits in a mirror; pale digits on the blurred mean image.")  # fmt: skip
+claim(
+    "the density tells mirrored digits apart in more than 4 of 5 pairs", density["mirrored"] > 0.8
+)
+claim(
+    "faded digits have the higher density in more than 4 of 5 pairs: worse than guessing",
+    density["half faded"] < 0.2,
+)
+figure = image_rows(
+    {"digits": real[:8].view(-1, 8, 8), **{k: v[:8].view(-1, 8, 8) for k, v in odd.items()}}, top=16
+)
+show(
+    figure,
+    alt="Five rows of eight 8x8 images: test digits; noise; digits with dark and light "
+    "exchanged; digits in a mirror; pale digits on the blurred mean image.",
+)
 
 # %% [markdown]
 # ## Play
@@ -473,14 +609,22 @@ players = {
 
 
 def draw(axes, rows, model):
-    draw_boundary(axes, rows=rows, model=model, train=play_train, test=play_test, learners=players, limits=(-4.5, 4.5, -4.5, 4.5))
+    draw_boundary(
+        axes,
+        rows=rows,
+        model=model,
+        train=play_train,
+        test=play_test,
+        learners=players,
+        limits=(-4.5, 4.5, -4.5, 4.5),
+    )
 
 
 Explorer(
     draw,
     alt="Decision boundary of LDA between two clouds, for a chosen number of training rows and a chosen model.",
     size=(5.2, 4.4),
-    rows=[40, 4, 8, 16, 100, 400],
+    rows=([4, 8, 16, 40, 100, 400], 40),
     model=list(players),
 )
 
@@ -497,8 +641,13 @@ with seeded(6):
     x_check, y_check = bits(4000, 0.0)
 copies, loss, odds = [1, 2, 4, 8, 16, 32], {"naive Bayes": [], "logistic regression": []}, []
 for m in copies:
-    more, more_check = (torch.cat([t, t[:, :10].repeat(1, m - 1)], 1) for t in (x, x_check))  # ten features, m times each
-    models = {"naive Bayes": NaiveBayes().fit(more, y), "logistic regression": LogisticRegression(l2=1e-4).fit(more.float(), y)}
+    more, more_check = (
+        torch.cat([t, t[:, :10].repeat(1, m - 1)], 1) for t in (x, x_check)
+    )  # ten features, m times each
+    models = {
+        "naive Bayes": NaiveBayes().fit(more, y),
+        "logistic regression": LogisticRegression(l2=1e-4).fit(more.float(), y),
+    }
     for name, model in models.items():
         loss[name].append(log_loss(model.predict_proba(more_check), y_check))
     weight, _ = models["naive Bayes"].logit_weights()
@@ -517,12 +666,19 @@ claim(
     "m copies multiply a feature's log-odds by m, exactly",
     torch.allclose(torch.stack(odds) / odds[0], torch.tensor(copies).float()),
 )
-claim("with 32 copies naive Bayes' log loss is more than twice what it was", loss["naive Bayes"][-1] > 2 * loss["naive Bayes"][0])
+claim(
+    "with 32 copies naive Bayes' log loss is more than twice what it was",
+    loss["naive Bayes"][-1] > 2 * loss["naive Bayes"][0],
+)
 claim(
     "logistic regression's log loss changes by less than 0.01 nats",
     max(loss["logistic regression"]) - min(loss["logistic regression"]) < 0.01,
 )
-show(figure, alt="Test log loss against the number of copies of ten features. Logistic regression stays flat; naive Bayes rises steeply with the copies.")  # fmt: skip
+show(
+    figure,
+    alt="Test log loss against the number of copies of ten features. Logistic regression "
+    "stays flat; naive Bayes rises steeply with the copies.",
+)
 
 # %% [markdown]
 # ### Logistic regression without a penalty runs away
@@ -545,7 +701,10 @@ for l2 in (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4):
     rows.append([f"{l2:g}", model.weight.norm().item(), *losses])
 table(["penalty", "length of w", "log loss, training", "log loss, test"], rows, decimals=3)
 lengths, seen, unseen = ([r[i] for r in rows] for i in (1, 2, 3))
-claim("each smaller penalty gives longer weights, from first to last more than ten times", lengths == sorted(lengths) and lengths[-1] > 10 * lengths[0])  # fmt: skip
+claim(
+    "each smaller penalty gives longer weights, from first to last more than ten times",
+    lengths == sorted(lengths) and lengths[-1] > 10 * lengths[0],
+)
 claim("the training loss falls below 0.001", seen[-1] < 1e-3)
 claim(
     "the test loss falls at first, then rises again by more than a third",
@@ -568,15 +727,31 @@ x_rare, y_rare = x_many[keep], y_many[keep]
 share = y_rare.float().mean().item()
 model = NaiveBayes().fit(x, y)
 said, loss = {}, {}
-for name, prior in {"of the training rows": model.log_prior, "exchanged": torch.tensor([0.95, 0.05]).log()}.items():
+for name, prior in {
+    "of the training rows": model.log_prior,
+    "exchanged": torch.tensor([0.95, 0.05]).log(),
+}.items():
     model.log_prior = prior
     p = model.predict_proba(x_rare)
     said[name], loss[name] = p[:, 1].mean().item(), log_loss(p, y_rare)
-table(["prior", "mean p(class 1 | x)", "log loss (nats)"], [[k, said[k], loss[k]] for k in said], decimals=3)
+table(
+    ["prior", "mean p(class 1 | x)", "log loss (nats)"],
+    [[k, said[k], loss[k]] for k in said],
+    decimals=3,
+)
 approx("true share of class 1", share, decimals=3)
-claim("with the old prior the model says class 1 more than twice too often", said["of the training rows"] > 2 * share)
-claim("with the right prior it says it as often as it is true, to 20 %", abs(said["exchanged"] / share - 1) < 0.2)
-claim("and the log loss falls by more than a third", loss["exchanged"] < 2 / 3 * loss["of the training rows"])
+claim(
+    "with the old prior the model says class 1 more than twice too often",
+    said["of the training rows"] > 2 * share,
+)
+claim(
+    "with the right prior it says it as often as it is true, to 20 %",
+    abs(said["exchanged"] / share - 1) < 0.2,
+)
+claim(
+    "and the log loss falls by more than a third",
+    loss["exchanged"] < 2 / 3 * loss["of the training rows"],
+)
 
 # %% [markdown]
 # ### A high density is not a typical place
@@ -597,19 +772,33 @@ with seeded(7):
 model = MultivariateNormal(torch.zeros(d), torch.eye(d))
 gain = (model.log_prob(faint).mean() - model.log_prob(own).mean()).item()
 predicted = 0.5 * d * (1 - 0.5**2)
-print(f"eq. (6): {predicted:.1f} nats;  ||x||^2 of draws: {d} in the mean, spread {math.sqrt(2 * d):.1f};  at the origin: 0")
+print(
+    f"eq. (6): {predicted:.1f} nats;  ||x||^2 of draws: {d} in the mean, spread {math.sqrt(2 * d):.1f};  at the origin: 0"
+)
 claim("draws of half the width score higher by (6), to 1 nat", abs(gain - predicted) < 1)
 claim("no draw of 5000 comes near the origin: ||x||^2 > d / 4", own.square().sum(1).min() > d / 4)
 usual = -lda.log_prob(levels.validation.double()).mean()
 typical = told_apart(lambda x: (-lda.log_prob(x) - usual).abs())
-table(["outliers", "-log p(x)", "distance from typical"], [[k, density[k], typical[k]] for k in odd], decimals=2)
+table(
+    ["outliers", "-log p(x)", "distance from typical"],
+    [[k, density[k], typical[k]] for k in odd],
+    decimals=2,
+)
 claim("faded digits are told apart once too high counts as odd, too", typical["half faded"] > 0.7)
 figure, ax = plt.subplots(figsize=(6.5, 3))
 shown = {"digits": real, "mirrored": odd["mirrored"], "half faded": odd["half faded"]}
 histograms(
-    ax, {k: lda.log_prob(v) for k, v in shown.items()}, xlabel="log p(x), nats (first bar: -260 and less)", limits=(-260, -95)
+    ax,
+    {k: lda.log_prob(v) for k, v in shown.items()},
+    xlabel="log p(x), nats (first bar: -260 and less)",
+    limits=(-260, -95),
 )
-show(figure, alt="Histograms of log p(x) under LDA: test digits in the middle, mirrored digits spread far to the left, with a bar for all below -260, half faded digits in a narrow peak at the right, higher than the digits.")  # fmt: skip
+show(
+    figure,
+    alt="Histograms of log p(x) under LDA: test digits in the middle, mirrored digits spread "
+    "far to the left, with a bar for all below -260, half faded digits in a narrow peak "
+    "at the right, higher than the digits.",
+)
 
 # %% [markdown]
 # ## Check yourself

@@ -2,12 +2,13 @@
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-Range = tuple[float, float, float, float] | Sequence
+Range = tuple[float, float, float, float] | list | tuple[list, object]
+DPI = 80
 
 
 class Explorer:
@@ -17,8 +18,8 @@ class Explorer:
         draw: draws on a fresh Axes; gets one keyword for each control.
         alt: what the still picture shows, in words: the `text/plain` that a screen reader and nbval get.
         size: width and height of the picture in inches.
-        controls: for each keyword a range (low, high, step, start), whole numbers for an integer slider, or a list
-            of values to step through, of which the first is the start.
+        controls: for each keyword a range (low, high, step, start), whole numbers for an integer slider; or a list of
+            values to step through, which starts at the first; or (list, start).
 
     Raises:
         ValueError: the alt text says nothing, or a control is neither a range nor a list.
@@ -32,8 +33,9 @@ class Explorer:
         self.draw, self.alt, self.size = draw, alt, size
         self.controls = {name: make_control(name, r) for name, r in controls.items()}
         self.image = ipywidgets.Image(format="png")
-        self.image.layout.max_width = "100%"
-        self.box = ipywidgets.VBox([*self.controls.values(), self.image])
+        self.image.layout.width = f"{DPI * size[0]:.0f}px"  # as drawn: stretched to the page it would be blurred
+        layout = ipywidgets.Layout(align_items="flex-start")
+        self.box = ipywidgets.VBox([*self.controls.values(), self.image], layout=layout)
         for control in self.controls.values():
             control.observe(self.redraw, "value")
         self.redraw()
@@ -42,7 +44,7 @@ class Explorer:
         """Draw again with the values that the controls have now."""
         figure, buffer = Figure(figsize=self.size), io.BytesIO()
         self.draw(figure.subplots(), **{name: control.value for name, control in self.controls.items()})
-        figure.savefig(buffer, format="png", dpi=80, metadata={"Software": None})
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
         self.image.value = buffer.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -56,12 +58,14 @@ class Explorer:
 
 
 def make_control(name: str, range_: Range) -> ipywidgets.DOMWidget:
-    """A slider for (low, high, step, start), a slider through the values for a list."""
+    """A slider for (low, high, step, start), a slider through the values for a list or (list, start)."""
     style = {"description_width": "10em"}
     layout = ipywidgets.Layout(width="32em")
-    if isinstance(range_, list) and range_:
+    values, first = range_ if isinstance(range_, tuple) and len(range_) == 2 else (range_, None)
+    if isinstance(values, list) and values and first in [None, *values]:
+        start = values[0] if first is None else first
         return ipywidgets.SelectionSlider(
-            options=range_, value=range_[0], description=name, continuous_update=False, style=style, layout=layout
+            options=values, value=start, description=name, continuous_update=False, style=style, layout=layout
         )
     if isinstance(range_, tuple) and len(range_) == 4:
         low, high, step, start = range_
@@ -79,4 +83,4 @@ def make_control(name: str, range_: Range) -> ipywidgets.DOMWidget:
             style=style,
             layout=layout,
         )
-    raise ValueError(f"{name} must be (low, high, step, start) or a list of values, got {range_!r}")
+    raise ValueError(f"{name} must be (low, high, step, start), a list of values or (list, one of its values), got {range_!r}")

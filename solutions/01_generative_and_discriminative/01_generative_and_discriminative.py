@@ -61,7 +61,9 @@ points("01.1", posterior, seed=1)
 def naive_bayes_weights(p1, p0, prior1):
     ### BEGIN SOLUTION
     w = p1.logit() - p0.logit()  # [D], what eq. (2) gains when x_j goes from 0 to 1
-    b = math.log(prior1 / (1 - prior1)) + (torch.log1p(-p1) - torch.log1p(-p0)).sum()  # eq. (2) at x = 0
+    b = (
+        math.log(prior1 / (1 - prior1)) + (torch.log1p(-p1) - torch.log1p(-p0)).sum()
+    )  # eq. (2) at x = 0
     return w, b
     ### END SOLUTION
 

@@ -1,9 +1,13 @@
 """Views are thin: the pure function is tested without a browser, an exception in a callback is not swallowed."""
 
+import base64
+import io
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.collections import PathCollection
+from PIL import Image
 
 from genedu.widgets import Explorer, draw_boundary
 
@@ -18,16 +22,26 @@ def test_controls_redraw_and_the_words_stay():
         a=(0, 2, 1, 0),
         b=(0.0, 2.0, 0.5, 1.0),
         c=["x", "y"],
+        d=([1, 2, 3], 2),
     )
     before, metadata = view._repr_mimebundle_()
     view.controls["a"].value = 2
     view.controls["c"].value = "y"
     after, _ = view._repr_mimebundle_()
-    assert seen == [{"a": 0, "b": 1.0, "c": "x"}, {"a": 2, "b": 1.0, "c": "x"}, {"a": 2, "b": 1.0, "c": "y"}]
-    assert before["text/plain"] == after["text/plain"] == "A line from a to b. Controls: a, b, c." == metadata["image/png"]["alt"]
+    assert seen == [
+        {"a": 0, "b": 1.0, "c": "x", "d": 2},
+        {"a": 2, "b": 1.0, "c": "x", "d": 2},
+        {"a": 2, "b": 1.0, "c": "y", "d": 2},
+    ]
+    assert (
+        before["text/plain"] == after["text/plain"] == "A line from a to b. Controls: a, b, c, d." == metadata["image/png"]["alt"]
+    )
     assert before["image/png"] != after["image/png"] and isinstance(before["image/png"], str)
     model = before["application/vnd.jupyter.widget-view+json"]["model_id"]
     assert model == view.box.model_id and view.image in view.box.children
+    assert view.image.layout.width == "360px" and view.box.layout.align_items == "flex-start"
+    png = Image.open(io.BytesIO(base64.b64decode(before["image/png"])))
+    assert png.size == (360, 288), "drawn in the size in which it is shown"
     assert not plt.get_fignums(), "an open figure would be printed a second time"
 
 
@@ -44,6 +58,7 @@ def test_an_exception_in_a_callback_is_seen():
         ({"alt": "A line goes up."}, "at least one control"),
         ({"alt": "A line goes up.", "a": (0, 1)}, "a must be"),
         ({"alt": "A line goes up.", "a": []}, "a must be"),
+        ({"alt": "A line goes up.", "a": ([1, 2], 3)}, "one of its values"),
     ],
 )
 def test_bad_views(options, words):
