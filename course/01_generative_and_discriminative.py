@@ -55,7 +55,7 @@ from genedu.plots import curves, histograms, image_rows
 from genedu.report import approx, claim, show, show_source, start_chapter, table
 from genedu.widgets import Explorer, draw_boundary
 
-device = start_chapter()
+device = start_chapter()  # no use for a GPU here: these models are fitted in milliseconds
 
 # %% [markdown]
 # ## The idea
