@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from genedu import lazy
-from genedu.core import Density, LatentVariable, Sampler, check_values, default_device, fitted_buffers, rows_of, seeded
+from genedu.core import Density, LatentVariable, Player, Sampler, check_values, default_device, fitted_buffers, rows_of, seeded
 
 
 class Coin(nn.Module):
@@ -57,6 +57,7 @@ def test_rows_are_rows():
     assert rows_of(x) is x and rows_of(x, 3) is x
     for bad, words in [
         (torch.zeros(2, 1, 8, 8), r"\[batch, dim\].*got \[2, 1, 8, 8\]: use x\.flatten\(1\)"),
+        (torch.zeros(2, 1, 3), r"got \[2, 1, 3\]: use x\.flatten\(1\)"),
         (torch.zeros(0, 3), "batch >= 1"),
         (torch.zeros(3), r"got \[3\]$"),
         (torch.full((1, 3), float("inf")), "finite; got inf"),
@@ -64,8 +65,15 @@ def test_rows_are_rows():
     ]:
         with pytest.raises(ValueError, match=words):
             rows_of(bad)
-    with pytest.raises(ValueError, match=r"\[batch, 4\]"):
+    with pytest.raises(ValueError, match=r"\[batch, 4\] with batch >= 1, got \[2, 3\]$"):
         rows_of(x, 4)
+
+
+def test_a_player_moves_once_a_round_on_data_unless_it_says_otherwise():
+    player = Player("model", [], lambda batch: batch)
+    assert (player.steps, player.uses_data, player.after_step) == (1, True, None)
+    with pytest.raises(AttributeError):
+        player.steps = 2
 
 
 class Fitted(nn.Module):
