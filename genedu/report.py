@@ -31,7 +31,7 @@ def claim(text: str, holds) -> None:
     print("✓" if bool(holds) else "✗", text)
 
 
-def masked(value: float, decimals: int = 1) -> str:
+def masked(value: float, decimals: int) -> str:
     """A figure behind ≈, at least one decimal, which is what the sanitiser looks for."""
     value = round(float(value), decimals) + 0.0  # + 0.0: no "-0.0"
     return f"≈ {value:.{max(decimals, 1)}f}"

@@ -45,6 +45,9 @@ def test_figures_are_rounded_as_asked(capsys):
     approx("b", 12.36)
     approx("c", 3, decimals=0)
     assert capsys.readouterr().out == "a ≈ 0.034 nats\nb ≈ 12.4\nc ≈ 3.0\n"
+    table(["n", "x"], [[12, 12.36]])
+    table(["x"], [[12.36]], decimals=2)
+    assert [line.strip() for line in capsys.readouterr().out.splitlines() if "≈" in line] == ["12  ≈ 12.4", "≈ 12.36"]
 
 
 def test_a_table_hides_floats_and_keeps_its_columns(printed):
