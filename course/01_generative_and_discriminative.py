@@ -725,13 +725,15 @@ with seeded(9):
     keep = (y_many == 0) | (torch.rand(40_000) < 1 / 19)
 x_rare, y_rare = x_many[keep], y_many[keep]
 share = y_rare.float().mean().item()
-model = NaiveBayes().fit(x, y)
+moved = NaiveBayes().fit(x, y)
+moved.log_prior = torch.tensor([0.95, 0.05]).log()
+models = {
+    "of the training rows": NaiveBayes().fit(x, y),
+    "exchanged": moved,
+    "trained where it is used": NaiveBayes().fit(x_rare[:4000], y_rare[:4000]),
+}
 said, loss = {}, {}
-for name, prior in {
-    "of the training rows": model.log_prior,
-    "exchanged": torch.tensor([0.95, 0.05]).log(),
-}.items():
-    model.log_prior = prior
+for name, model in models.items():
     p = model.predict_proba(x_rare)
     said[name], loss[name] = p[:, 1].mean().item(), log_loss(p, y_rare)
 table(
@@ -745,8 +747,8 @@ claim(
     said["of the training rows"] > 2 * share,
 )
 claim(
-    "with the right prior it says it as often as it is true, to 20 %",
-    abs(said["exchanged"] / share - 1) < 0.2,
+    "with the right prior, exchanged or trained, it says it as often as it is true, to 20 %",
+    max(abs(said[name] / share - 1) for name in ("exchanged", "trained where it is used")) < 0.2,
 )
 claim(
     "and the log loss falls by more than a third",

@@ -61,6 +61,7 @@ def test_curves_with_bands_and_bounds(axes):
     assert [t.get_text() for t in axes.get_xticklabels()] == ["10", "100"]
     assert (axes.get_xscale(), axes.get_xlabel(), axes.get_ylabel()) == ("log", "rows", "accuracy")
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["nb", "lr"] and axes.texts[0].get_text() == "best"
+    assert axes.texts[0].xy == (0.01, 0.95)  # inside, on its level
     with pytest.raises(ValueError, match="for each of the 3 x, got 2"):
         curves(axes, [1, 2, 3], series, xlabel="", ylabel="")
 
@@ -71,6 +72,9 @@ def test_histograms_have_area_one_and_common_bins(axes):
     assert a.patches[0].get_height() == pytest.approx(2.0) and a.patches[1].get_height() == 0
     assert sum(p.get_height() * p.get_width() for p in b.patches) == pytest.approx(1)
     assert a.patches[3].get_x() == b.patches[3].get_x() and axes.get_xlabel() == "nats"
+    five = {str(k): torch.tensor([k + 1.0, 9.0 - k], requires_grad=True) for k in range(5)}
+    histograms(axes, five, xlabel="", bins=8)
+    assert {c.patches[0].get_x() for c in axes.containers[2:]} == {1.0}
     histograms(axes, {"a": torch.tensor([-9.0, 1.0, 9.0, 9.0])}, xlabel="", bins=2, limits=(0, 2))
     assert [p.get_height() for p in axes.containers[-1].patches] == [0.25, 0.75]
     for bad in ({}, {"a": torch.zeros(0)}, {"a": torch.tensor([1.0, float("inf")])}):
@@ -83,7 +87,7 @@ def test_points_have_a_colour_a_label(axes):
     no, yes = axes.collections
     assert no.get_offsets().tolist() == [[0, 1]] and yes.get_offsets().tolist() == [[2, 3], [4, 5]]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["no", "yes"]
-    points(axes, torch.zeros(1, 2))
+    points(axes, torch.zeros(1, 2, requires_grad=True))
     with pytest.raises(ValueError, match=r"got \[3\]"):
         points(axes, torch.zeros(3))
 
@@ -93,6 +97,7 @@ def test_maps_are_not_mirrored(axes):
     decision_map(axes, lambda x: torch.sigmoid(50 * (x[:, 0] - 1)), limits=(-2, 4, 0, 1))
     line = axes.collections[-1].get_paths()[0].vertices
     assert abs(line[:, 0] - 1).max() < 0.05 and line[:, 1].min() < 0.05 and line[:, 1].max() > 0.95
+    assert torch.allclose(torch.tensor(axes.collections[0].levels), torch.linspace(0, 1, 11).double())
     assert axes.get_xlim() == (-2, 4) and axes.get_ylim() == (0, 1)
 
 
