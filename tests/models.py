@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from genedu.core import Batch, seeded
-from genedu.density import GaussianClassifier, LogisticRegression, NaiveBayes
+from genedu.density import EnergyModel, GaussianClassifier, GaussianMixture, LogisticRegression, NaiveBayes
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,27 @@ with seeded(11):
     BITS = (torch.rand(60, 3) < 0.2 + 0.25 * Y[:, None]).long()
 PAIR = (REAL[:40], Y[:40] % 2)
 
+
+def mixture(covariance: str) -> nn.Module:
+    """Three different components, as `fit` meets them: with a ridge and shrinkage, so that the loss has all its terms."""
+    with seeded(12):
+        model = GaussianMixture(3, 2, covariance=covariance, ridge=0.01, shrinkage=0.1, target=0.5 * torch.eye(2))
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.5)
+    return model
+
+
+def fitted_mixture() -> nn.Module:
+    model = GaussianMixture(3, 2)
+    model.fit_em(REAL, progress=False)
+    return model
+
+
+def energy(dim: int = 2) -> nn.Module:
+    with seeded(13):
+        return EnergyModel(dim=dim, low=-6.0, high=6.0, steps=120)
+
+
 MODELS = {
     "lda": Case(lambda: GaussianClassifier().fit(REAL, Y), (REAL, Y)),
     "lda with ledoit-wolf": Case(lambda: GaussianClassifier(shrinkage="ledoit_wolf").fit(REAL, Y), (REAL, Y)),
@@ -40,4 +61,10 @@ MODELS = {
     "logistic regression, fitted": Case(
         lambda: LogisticRegression().fit(REAL, Y), (REAL, Y), exempt={"players": "at its minimum"}
     ),
+    "gaussian mixture, full": Case(lambda: mixture("full"), REAL),
+    "gaussian mixture, diagonal": Case(lambda: mixture("diag"), REAL),
+    "gaussian mixture, spherical": Case(lambda: mixture("spherical"), REAL),
+    "gaussian mixture, fitted": Case(lambda: fitted_mixture(), REAL),
+    "energy model": Case(energy, REAL),
+    "energy model, one dimension": Case(lambda: energy(dim=1), REAL[:, :1]),
 }

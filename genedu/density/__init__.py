@@ -8,5 +8,7 @@ __getattr__, __dir__, __all__ = lazy(
         "gaussian_classifier": ["GaussianClassifier"],
         "naive_bayes": ["NaiveBayes"],
         "logistic_regression": ["LogisticRegression"],
+        "gaussian_mixture": ["GaussianMixture"],
+        "energy": ["EnergyModel", "rbm_log_normaliser"],
     },
 )
