@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 export GENEDU_PROGRESS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint unit chapters sync check-sync matrix bench system clean
+.PHONY: help lab test lint unit chapters sync check-sync matrix lowest bench system clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ sync: $(VENV)/.test ## build and run the notebooks from their .py, then the exer
 matrix: $(VENV)/.test .venv-lowest/.lowest ## chapters again: plain CPU code path, two threads, lowest versions
 	ATEN_CPU_CAPABILITY=default $(MAKE) chapters
 	GENEDU_THREADS=2 $(MAKE) chapters
+	$(MAKE) lowest
+
+lowest: .venv-lowest/.lowest ## chapters with the lowest supported versions
 	$(MAKE) chapters VENV=.venv-lowest
 
 .venv-lowest/.lowest: pyproject.toml constraints-lowest.txt
@@ -61,8 +64,14 @@ bench: $(VENV)/.test ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/yardstick.py
 	$(BIN)/python benchmarks/foundation.py
 
-system: ## Debian packages that some tests need (as root)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium bubblewrap
+# Chromium and bubblewrap. What cannot be installed here is said, and the tests that need it say so again.
+system: ## Debian packages that some tests need: installs what is missing (as root), else says what to type
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || set -- chromium; \
+	command -v bwrap >/dev/null || set -- "$$@" bubblewrap; \
+	if [ $$# = 0 ]; then echo "Chromium and bubblewrap are here."; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@"; then echo "Installed: $$*."; \
+	else echo "Missing: $$*. Type: sudo apt-get install $$*"; fi
 
 clean: ## remove the virtual environments and caches
 	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
