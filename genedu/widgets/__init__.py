@@ -2,4 +2,6 @@
 
 from genedu.lazy import lazy
 
-__getattr__, __dir__, __all__ = lazy(__name__, {"explorer": ["Explorer"], "boundary": ["draw_boundary"]})
+__getattr__, __dir__, __all__ = lazy(
+    __name__, {"explorer": ["Explorer"], "boundary": ["draw_boundary"], "mixture": ["draw_mixture"]}
+)

@@ -223,7 +223,7 @@ def test_gradient_steps_keep_equal_components_equal(covariance):
     """The symmetric start is a saddle: responsibilities 1/K for ever."""
     model = GaussianMixture(3, 3, covariance=covariance).double()
     torch.nn.init.zeros_(model.mean)
-    fit.fit(model, X, rounds=20, batch_size=40, lr=0.05, optimizer=torch.optim.SGD, progress=False)  # Adam blows rounding up
+    fit.fit(model, X, rounds=20, batch_size=40, lr=0.3, optimizer=torch.optim.SGD, progress=False)  # Adam blows rounding up
     close(model.responsibilities(X), torch.full((40, 3), 1 / 3, dtype=F64), 1e-12)
     assert model.mean.abs().max() > 0.1, "it did move"
 

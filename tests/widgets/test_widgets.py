@@ -9,7 +9,7 @@ import torch
 from matplotlib.collections import PathCollection
 from PIL import Image
 
-from genedu.widgets import Explorer, draw_boundary
+from genedu.widgets import Explorer, draw_boundary, draw_mixture
 
 TRAIN = torch.tensor([[-1.0, 0.0], [1.0, 0.0], [-1.2, 0.1], [1.2, 0.2]]), torch.tensor([0, 1, 0, 1])
 
@@ -100,3 +100,45 @@ def test_the_boundary_is_that_of_the_rows_seen():
 def test_what_cannot_be_drawn(changes):
     with pytest.raises(ValueError, match="must be"):
         draw(**changes)
+
+
+class TwoBalls:
+    """A mixture in the plane as the view sees it: at -1 and 1, of width `sigma`."""
+
+    def __init__(self, sigma):
+        self.weights, self.mean, self.sigma = torch.tensor([0.5, 0.5]), torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), sigma
+
+    def covariances(self):
+        return self.sigma**2 * torch.eye(2).expand(2, 2, 2)
+
+    def responsibilities(self, x):
+        return torch.cdist(x, self.mean).neg().softmax(1)
+
+    def log_prob(self, x):
+        return torch.full((len(x),), -float(self.sigma))
+
+
+def draw_balls(**changes):
+    figure, axes = plt.subplots()
+    options = {"step": 1, "components": 2, "x": TRAIN[0], "run": lambda k: [TwoBalls(k), TwoBalls(0.5)], "limits": (-3, 3, -2, 2)}
+    try:
+        draw_mixture(axes, **(options | changes))
+        return axes
+    finally:
+        plt.close(figure)
+
+
+def test_the_mixture_is_that_of_the_step():
+    assert draw_balls().get_title() == "2 components, step 1: mean log p = -0.500 nats"
+    assert draw_balls(step=0, components=3).get_title() == "3 components, step 0: mean log p = -3.000 nats"
+    axes = draw_balls()
+    assert [round(e.width, 3) for e in axes.patches] == [2.0, 2.0]  # four times the standard deviation
+    shown = [c.get_offsets() for c in axes.collections if isinstance(c, PathCollection)]
+    assert len(shown) == 2 and (shown[0][:, 0] < 0).all() and (shown[1][:, 0] > 0).all()
+    assert axes.get_xlim() == (-3, 3) and axes.get_ylim() == (-2, 2) and axes.get_aspect() == 1
+
+
+@pytest.mark.parametrize("step", [-1, 2])
+def test_a_step_that_was_not_made(step):
+    with pytest.raises(ValueError, match=f"step must be 0 to 1, got {step}"):
+        draw_balls(step=step)
