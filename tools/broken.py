@@ -36,6 +36,7 @@ class Break:
 
 
 GAUSSIAN, BAYES, LOGISTIC = (f"genedu/density/{n}.py" for n in ("gaussian_classifier", "naive_bayes", "logistic_regression"))
+EM, MIXTURE, ENERGY = (f"genedu/density/{n}.py" for n in ("em", "gaussian_mixture", "energy"))
 BREAKS = [
     Break("the sign of the log-determinant", GAUSSIAN, "- log_root[..., None]", "+ log_root[..., None]"),
     Break("the Gaussian's class prior dropped", GAUSSIAN, "(log_normal + self.log_prior[:, None]).T", "log_normal.T"),
@@ -57,6 +58,31 @@ BREAKS = [
         "return self.logits(x).softmax(1)",
         "return self.logits(x).softmax(1).softmax(1)",
     ),
+    Break(
+        "log-sum-exp without its maximum", EM, "highest = log_joint.amax(0)  # [b]:", "highest = 0 * log_joint.amax(0)  #", "02"
+    ),
+    Break("M-step weights swapped", EM, "else share / total  # [K, b]", "else share / share.sum(1, keepdim=True)  #", "02"),
+    Break("the ridge forgotten", EM, "extra = model.extra().to(x)", "extra = 0 * model.extra().to(x)", "02"),
+    Break(
+        "covariance about the origin",
+        EM,
+        "scatter = scatter - pi[:, None, None]",
+        "scatter = scatter - 0 * pi[:, None, None]",
+        "02",
+    ),
+    Break(
+        "the mixture's weights forgotten", MIXTURE, "return self.logits.log_softmax(0) + log_normal", "return log_normal", "02"
+    ),
+    Break(
+        "averaged logs called a likelihood",
+        MIXTURE,
+        "return self.log_joint(x).logsumexp(1)",
+        "return self.log_joint(x).mean(1)",
+        "02",
+    ),
+    Break("samples with the wrong root", MIXTURE, "eps @ root.T, eps)", "eps @ root, eps)", "02"),
+    Break("Z left out", ENERGY, "self.unnormalised_log_prob(x) - self.log_normaliser()", "self.unnormalised_log_prob(x)", "02"),
+    Break("the size of a cell left out of Z", ENERGY, " + self.dim * math.log(self.cell)", "", "02"),
 ]
 
 

@@ -6,8 +6,8 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "style": ["PALETTE", "STYLE"],
-        "images": ["image_rows"],
-        "curves": ["curves", "histograms"],
-        "plane": ["decision_map", "density_map", "points"],
+        "images": ["image_grid", "image_rows"],
+        "curves": ["curves", "histograms", "loss_history"],
+        "plane": ["decision_map", "density_map", "ellipses", "points"],
     },
 )

@@ -1,7 +1,8 @@
-"""Lines with their error bands, and histograms laid over each other."""
+"""Lines with their error bands, the course of a training, and histograms laid over each other."""
 
 from collections.abc import Sequence
 
+import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
@@ -35,15 +36,63 @@ def curves(
             low = [a - b for a, b in zip(y, errors[name], strict=True)]
             high = [a + b for a, b in zip(y, errors[name], strict=True)]
             axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-    for name, level in (bounds or {}).items():
-        axes.axhline(level, color="black", linestyle="--", linewidth=1)
-        axes.annotate(name, (0.01, level), xycoords=("axes fraction", "data"), va="bottom", fontsize=8)
+    _named_levels(axes, bounds)
     if log_x:
         axes.set_xscale("log")
         axes.set_xticks(list(x), [f"{v:g}" for v in x])
         axes.minorticks_off()
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend()
+
+
+def loss_history(
+    axes: Axes,
+    history_values: dict[str, Sequence[float]],
+    *,
+    xlabel: str = "round",
+    ylabel: str = "loss (nats)",
+    smooth: int = 1,
+    floor: dict[str, float] | None = None,
+) -> None:
+    """What training recorded, a line for each name over 1, 2, ...: raw values faint, their running mean bold.
+
+    Values that are not finite break the lines where they stand.
+
+    Args:
+        history_values: for instance `history.losses` of `fit`; series may differ in length.
+        smooth: the running mean is over the finite ones of the last `smooth` values (of those that are there, at the start);
+            1 draws the values themselves, bold.
+        floor: levels which no loss can pass, or which one should, drawn dashed and named.
+
+    Raises:
+        ValueError: no series, or an empty one; smooth below 1.
+    """
+    if not history_values or any(len(v) == 0 for v in history_values.values()):
+        raise ValueError(
+            f"history_values must hold at least one value a name, got { {k: len(v) for k, v in history_values.items()} }"
+        )
+    if smooth < 1:
+        raise ValueError(f"smooth must be a number of values, at least 1, got {smooth}")
+    for i, (name, values) in enumerate(history_values.items()):
+        colour = PALETTE[i % len(PALETTE)]
+        y = torch.as_tensor(values, dtype=torch.float64).detach().cpu()  # [T]
+        finite = y.isfinite()
+        y = y.where(finite, torch.nan)
+        rounds = range(1, len(y) + 1)
+        if smooth > 1:
+            axes.plot(rounds, y, color=colour, alpha=0.3, linewidth=0.8)
+        both = torch.stack([y.nan_to_num(), finite.double()])  # [2, T]: values and their count
+        total, count = torch.cat([y.new_zeros(2, smooth - 1), both], -1).unfold(-1, smooth, 1).sum(-1)  # [T] each
+        axes.plot(rounds, (total / count).where(finite, torch.nan), color=colour, label=name)
+    _named_levels(axes, floor)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend()
+
+
+def _named_levels(axes: Axes, levels: dict[str, float] | None) -> None:
+    for name, level in (levels or {}).items():
+        axes.axhline(level, color="black", linestyle="--", linewidth=1)
+        axes.annotate(name, (0.01, level), xycoords=("axes fraction", "data"), va="bottom", fontsize=8)
 
 
 def histograms(

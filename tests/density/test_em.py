@@ -87,6 +87,16 @@ def test_the_quadratic_features_give_the_log_density(covariance):
     close(sums, r.T @ em.features(X.T, covariance).T / len(X))
 
 
+def test_a_row_far_from_all_components_does_not_underflow():
+    """exp(-5e7) is 0 in any precision; the log of the sum is not, and one component still takes the row."""
+    model = started("full")
+    far = torch.cat([X[:5], torch.full((1, 3), 1e4, dtype=F64)])
+    weights = em.coefficients(*state(model)[:2], model.root().detach(), "full")
+    sums, log_likelihood = em.expect(far.T, weights, "full")
+    torch.testing.assert_close(log_likelihood, model.log_prob(far).mean().detach(), rtol=1e-9, atol=0)
+    close(sums[:, -1].sum(), 1.0, 1e-9)  # every row is shared out in full
+
+
 def test_blocks_are_only_a_matter_of_memory(monkeypatch):
     model = started("full")
     weights = em.coefficients(*state(model)[:2], model.root().detach(), "full")
