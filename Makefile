@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 export GENEDU_PROGRESS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint unit chapters sync check-sync matrix lowest bench system clean
+.PHONY: help lab test lint unit chapters browser sync matrix lowest bench system clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,7 +28,7 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
 lab: $(VENV)/.course ## open the course in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/course $(LAB_OPTIONS)
 
-test: lint unit chapters ## everything that CI checks
+test: lint unit chapters browser ## everything that CI checks
 
 lint: $(VENV)/.test ## style, types, who imports whom, notebook pairs
 	$(BIN)/ruff format --check .
@@ -38,11 +38,14 @@ lint: $(VENV)/.test ## style, types, who imports whom, notebook pairs
 	$(BIN)/python tools/sync.py --check
 
 unit: $(VENV)/.test ## the library's own tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser" tests
 
 chapters: $(VENV)/.test ## every cell of course/ and solutions/, strictly against its stored output
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with nbval-sanitize.cfg \
 		-n 2 --dist loadfile -o filterwarnings=default course solutions
+
+browser: $(VENV)/.test ## each chapter in JupyterLab in a headless Chromium: run all, move a slider
+	$(BIN)/python -m pytest -m browser tests/browser
 
 sync: $(VENV)/.test ## build and run the notebooks from their .py, then the exercises; ONLY=01 for one chapter
 	GENEDU_PROGRESS=0 $(BIN)/python tools/sync.py $(ONLY)
@@ -63,6 +66,7 @@ lowest: .venv-lowest/.lowest ## chapters with the lowest supported versions
 bench: $(VENV)/.test ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/yardstick.py
 	$(BIN)/python benchmarks/foundation.py
+	$(BIN)/python benchmarks/gmm.py
 
 # Chromium and bubblewrap. What cannot be installed here is said, and the tests that need it say so again.
 system: ## Debian packages that some tests need: installs what is missing (as root), else says what to type

@@ -105,8 +105,8 @@ parts = (
 )
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.6))
 for k, line in enumerate(("-", "--", ":")):
-    left.plot(x, parts[:, k], line, label=f"$\\pi_{k} N_{k}(x)$")
-    right.plot(x, parts[:, k] / parts.sum(1), line, label=f"$r_{k}(x)$")
+    left.plot(x, parts[:, k], line, label=f"$\\pi_{k + 1} N_{k + 1}(x)$")
+    right.plot(x, parts[:, k] / parts.sum(1), line, label=f"$r_{k + 1}(x)$")
 left.plot(x, parts.sum(1), color="black", linewidth=0.8, label="p(x)")
 left.set(xlabel="x", ylabel="density", title="a mixture of three Gaussians")
 right.set(xlabel="x", ylabel="responsibility", title="which component made x?")
