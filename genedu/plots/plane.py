@@ -105,7 +105,13 @@ def mass_level(p: Tensor, mass: float) -> float | None:
 
 
 def ellipses(
-    axes: Axes, means: Tensor, covariances: Tensor, *, weights: Tensor | None = None, responsibilities: Tensor | None = None
+    axes: Axes,
+    means: Tensor,
+    covariances: Tensor,
+    *,
+    weights: Tensor | None = None,
+    responsibilities: Tensor | None = None,
+    numbers: bool = True,
 ) -> None:
     """Gaussians in the plane as 2-sigma ellipses (86.5 % of the mass), a colour and a number for each component.
 
@@ -114,6 +120,7 @@ def ellipses(
         covariances: [K, 2, 2].
         weights: [K], not negative; the line is the bolder and the more opaque the larger the weight.
         responsibilities: [N, K], p(k|x) of N points: the weights are their means over the points.
+        numbers: write the number of each component at its mean; it hides an ellipse that is smaller than a digit.
 
     Raises:
         ValueError: shapes that do not fit; both weights and responsibilities; a weight that is negative or not finite;
@@ -126,7 +133,7 @@ def ellipses(
     if weights is not None and responsibilities is not None:
         raise ValueError("give weights or responsibilities, not both: the weights are the means of the responsibilities")
     w = weights if responsibilities is None else responsibilities.mean(0)
-    w = torch.ones(k) if w is None else w.detach().cpu()
+    w = torch.ones(k) if w is None else w.cpu()
     if w.shape != (k,) or not ((w >= 0) & w.isfinite()).all() or w.sum() == 0:
         raise ValueError(f"weights must be {k} finite numbers >= 0, one of them above, got {w.tolist()}")
     if not (m.isfinite().all() and s.isfinite().all() and torch.allclose(s, s.mT, atol=1e-6)):
@@ -151,6 +158,8 @@ def ellipses(
                 zorder=3,
             )
         )
+        if not numbers:
+            continue
         axes.annotate(
             str(i),
             tuple(m[i].tolist()),

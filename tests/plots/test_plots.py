@@ -162,7 +162,7 @@ def test_curves_with_bands_and_bounds(axes):
 
 
 def test_a_loss_history_is_drawn_faint_and_its_running_mean_bold(axes):
-    history = {"generator": [1.0, 3.0, 8.0, 1.0], "discriminator": torch.tensor([5.0, 7.0])}
+    history = {"generator": [1.0, 3.0, 8.0, 1.0], "discriminator": torch.tensor([5.0, 7.0], requires_grad=True)}
     loss_history(axes, history, smooth=3, floor={"log 4": 1.386, "entropy": 0.5})
     raw, mean, raw_2, mean_2, floor, entropy = axes.lines
     assert list(raw.get_xdata()) == list(mean.get_xdata()) == [1, 2, 3, 4] and list(raw.get_ydata()) == [1, 3, 8, 1]
@@ -210,6 +210,8 @@ def test_histograms_have_area_one_and_common_bins(axes):
     five = {str(k): torch.tensor([k + 1.0, 9.0 - k], requires_grad=True) for k in range(5)}
     histograms(axes, five, xlabel="", bins=8)
     assert {c.patches[0].get_x() for c in axes.containers[2:]} == {1.0}
+    histograms(axes, {"a": torch.zeros(1)}, xlabel="")
+    assert len(axes.containers[-1].patches) == 40
     histograms(axes, {"a": torch.tensor([-9.0, 1.0, 9.0, 9.0])}, xlabel="", bins=2, limits=(0, 2))
     assert [p.get_height() for p in axes.containers[-1].patches] == [0.25, 0.75]
     for bad in ({}, {"a": torch.zeros(0)}, {"a": torch.tensor([1.0, float("inf")])}):
@@ -264,7 +266,7 @@ def test_the_lines_of_a_gaussian_hold_what_they_say(axes):
     assert [str(line.get_label()) for line in axes.lines] == [f"{m}% of the mass" for m in (50, 90, 99)]
     assert [line.get_linestyle() for line in axes.lines] == ["-", "--", ":"]
     for contour, mass in zip(axes.collections, (0.5, 0.9, 0.99), strict=True):
-        assert not contour.filled and contour.get_zorder() == 3
+        assert not contour.filled and contour.get_zorder() == 3 and contour.get_linewidths()[0] == axes.lines[0].get_linewidth()
         line = torch.tensor(contour.get_paths()[0].vertices)
         assert ((((line - mean) / spread) ** 2).sum(-1) + 2 * math.log(1 - mass)).abs().max() < 0.1
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("$x_1$", "$x_2$")
@@ -339,7 +341,7 @@ def test_ellipses_lie_two_sigma_from_the_means(axes):
 
 
 def test_the_weights_of_responsibilities_are_their_means(axes):
-    means, covariances = torch.zeros(2, 2, requires_grad=True), torch.eye(2).repeat(2, 1, 1)
+    means, covariances = torch.zeros(2, 2, requires_grad=True), torch.eye(2).repeat(2, 1, 1).requires_grad_()
     r = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]])  # means 0.7 and 0.3
     ellipses(axes, means, covariances, responsibilities=r)
     ellipses(axes, means, covariances, weights=torch.tensor([0.7, 0.3], requires_grad=True))
@@ -349,6 +351,10 @@ def test_the_weights_of_responsibilities_are_their_means(axes):
     flat = torch.tensor([[[1.0, 1.0], [1.0, 1.0]]])  # all on a line: still drawn
     ellipses(axes, means[:1], flat)
     assert axes.patches[-1].height == pytest.approx(0, abs=1e-3) and axes.patches[-1].width == pytest.approx(4 * 2**0.5)
+    ellipses(axes, means[:1], torch.zeros(1, 2, 2))  # a point
+    assert (axes.patches[-1].width, axes.patches[-1].height) == (0, 0)
+    ellipses(axes, means[:1], 1e4 - torch.tensor([[[0, 0], [0, 1e-4]]], dtype=torch.float64))  # below 0 by a rounding error
+    assert axes.patches[-1].height == 0
     ellipses(axes, torch.zeros(9, 2), torch.eye(2).repeat(9, 1, 1))
     assert axes.patches[-1].get_edgecolor() == axes.patches[-9].get_edgecolor() and axes.texts[-1].get_text() == "8"
 
@@ -390,3 +396,11 @@ def test_the_palette_is_told_apart_without_colour():
     seen = torch.stack([deutan @ rgb(c) for c in PALETTE])
     distance = torch.cdist(seen, seen) + torch.eye(len(PALETTE)) * 9
     assert distance.min() > 0.12
+
+
+def test_ellipses_without_numbers():
+    for numbers, texts in ((True, ["0", "1"]), (False, [])):
+        _, axes = plt.subplots()
+        ellipses(axes, torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.eye(2).expand(2, 2, 2), numbers=numbers)
+        assert [t.get_text() for t in axes.texts] == texts and len(axes.patches) == 2
+        plt.close()
