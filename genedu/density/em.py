@@ -11,13 +11,14 @@ Why it climbs: for any r, Jensen's inequality gives
 
     log p(x) >= sum_k r_k log [pi_k N(x; mu_k, Sigma_k) / r_k],   equal where r is (1)                      (4)
 
-(1) makes the bound touch, (2) and (3) are where bound and penalty are at their maximum: J of `gaussian_mixture` never falls.
-It climbs to the nearest top, not to the highest, and how near a start is matters; k-means++ draws each first mean from the rows
-with probability proportional to the squared distance to the means so far.
+(1) makes the bound touch, (2) and (3) are where the bound minus the penalty is largest: J of `gaussian_mixture` never falls.
+("diag" keeps the diagonal of (3), "spherical" its mean.) EM ends at a stationary point, nearly always a local maximum; which one
+depends on the start. k-means++ takes any row as the first mean, and draws each further one from the rows with probability
+proportional to the squared distance to the nearest mean so far.
 
     log N(x; mu, A^-1) = -1/2 x'A x + (A mu)'x - 1/2 mu'A mu + 1/2 log|A| - D/2 log 2 pi                    (5)
 
-is linear in phi(x) = (the products x_i x_j, x, 1): one matrix product of phi gives (1) for all rows and components, a second one
+is linear in phi(x) = (the products x_a x_b, x, 1): one matrix product of phi gives (1) for all rows and components, a second one
 all sums of (2) and (3). (5) cancels where the mean is far away, so the rows are centred first, and all is in double precision.
 
 Source:   A. Dempster, N. Laird, D. Rubin, "Maximum likelihood from incomplete data via the EM algorithm", JRSS B 39, 1977;
@@ -48,7 +49,7 @@ LEAST = 1e-12  # stands for the weight of a component that has lost all its rows
 def features(x: Tensor, covariance: str) -> Tensor:
     """phi of (5), a column a row of data, with the products that the kind of covariance needs: [D, b] -> [F, b]."""
     if covariance == "full":
-        products = [x[i:] * x[i] for i in range(len(x))]  # x_i x_j for i <= j, D (D + 1) / 2 in all
+        products = [x[i:] * x[i] for i in range(len(x))]  # x_a x_b for a <= b, D (D + 1) / 2 in all
     else:
         products = [x.square() if covariance == "diag" else x.square().sum(0, keepdim=True)]
     return torch.cat([*products, x, torch.ones_like(x[:1])])
@@ -60,7 +61,7 @@ def coefficients(pi: Tensor, mean: Tensor, root: Tensor, covariance: str) -> Ten
     if covariance == "full":
         precision = torch.cholesky_inverse(root)  # A in (5), [K, D, D]
         i, j = torch.triu_indices(dim, dim, device=mean.device)
-        square = precision[:, i, j] * torch.where(i == j, -0.5, -1.0)  # a product x_i x_j stands for A_ij and A_ji
+        square = precision[:, i, j] * torch.where(i == j, -0.5, -1.0)  # a product x_a x_b stands for A_ab and A_ba
         pull = (precision @ mean[:, :, None]).squeeze(2)  # A mu, [K, D]
         log_root = root.diagonal(dim1=1, dim2=2).log().sum(1)  # [K], half of log|Sigma|
     else:
@@ -126,21 +127,25 @@ def kmeans_plus_plus(x: Tensor, k: int) -> Tensor:
     return torch.cat(chosen)
 
 
-def roots(spread: Tensor, pi: Tensor) -> Tensor:
+def roots(spread: Tensor, pi: Tensor, mean: Tensor) -> Tensor:
     """L of each Sigma, [K, D, D], or the standard deviations, [K, D] or [K, 1].
 
     Raises:
-        FloatingPointError: one is singular: its component has collapsed.
+        FloatingPointError: one is singular, as far as the precision tells: its component has collapsed.
     """
     if spread.dim() == 3:
         root, failed = torch.linalg.cholesky_ex(spread)
+        left, size = root.diagonal(dim1=1, dim2=2).square(), mean.square() + spread.diagonal(dim1=1, dim2=2)  # [K, D]
     else:
-        root, failed = spread.sqrt(), ~(spread > 0).all(1)
+        root, failed = spread.clamp_min(0).sqrt(), torch.zeros_like(pi)
+        left, size = spread, mean.square() + spread  # size: the mean of x_j^2, of which the variance is what is left
+        size = size if spread.shape == mean.shape else size.mean(1, keepdim=True)
+    failed = (failed > 0) | (left <= 100 * torch.finfo(mean.dtype).eps * size).any(1)  # nothing left but rounding
     if failed.any():
         k = int(failed.nonzero()[0])
         raise FloatingPointError(
             f"component {k} has collapsed: with the share {pi[k].item():.2g} of the rows its covariance is singular, and the "
-            "likelihood grows without bound: use ridge > 0 or fewer components"
+            "likelihood grows without bound: use a larger ridge (above 0, far below the variance of x) or fewer components"
         )
     return root
 
@@ -172,7 +177,7 @@ def climb(model: "GaussianMixture", x: Tensor, max_iter: int, tol: float, init: 
         unit = torch.eye(model.dim).expand_as(root) if kind == "full" else torch.ones_like(root)  # nearest = likeliest
         nearest, _ = expect(x, coefficients(torch.ones_like(mean[:, 0]), mean, unit.to(x), kind), kind, hard=True)
         pi, mean, spread = maximise(nearest, extra, s, kind)
-        root = roots(spread, pi)
+        root = roots(spread, pi, mean)
 
     history = History({"em": []}, {"log_likelihood": []})
     for step in (steps := trange(max_iter + 1, disable=not bar)):
@@ -183,6 +188,6 @@ def climb(model: "GaussianMixture", x: Tensor, max_iter: int, tol: float, init: 
         if step == max_iter or (step > 0 and history.losses["em"][-2] - history.losses["em"][-1] < tol):
             break
         pi, mean, spread = maximise(moments, extra, s, kind)
-        root = roots(spread, pi)
+        root = roots(spread, pi, mean)
     model.assign(pi, mean + centre, root)
     return history
