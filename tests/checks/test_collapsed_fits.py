@@ -31,7 +31,7 @@ def test_there_are_none_one_or_two_in_two_to_four_dimensions_and_all_units(seed)
         assert (len(pi), x.shape[1]) == mean.shape
         assert covariance.shape == (*mean.shape, mean.shape[1])
         assert collapsed.shape == pi.shape and collapsed.dtype == torch.bool
-        assert len(x) < 5000
+        assert len(x) < 9000
         assert abs(pi.sum() - 1) < 1e-9
 
 
@@ -39,7 +39,7 @@ def test_neither_the_place_nor_the_number_of_components_tells():
     fits = [fit for seed in SEEDS for fit in collapsed_fits(seed)]
     assert {k for fit in fits for k in fit.collapsed.nonzero().flatten().tolist()} >= {0, 1, 2, 3}
     sizes = [{len(fit.pi) for fit in fits if fit.collapsed.sum() == lost} for lost in range(3)]
-    assert sizes == [{3, 4, 5}, {4, 5, 6}, {5, 6, 7}]
+    assert sizes == [{4, 5}, {5, 6}, {6, 7}]
 
 
 # oracles ------------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_only_the_number_of_rows_has_a_threshold_that_works(seed):
             scores = [right_fits(fits, quantity, t) for t in torch.cat(quantity).tolist()]
             best[kind] = max(best.get(kind, 0), max(scores))
     assert best.pop("rows") == 12
-    assert max(best.values()) <= 9, best  # of 12
+    assert max(best.values()) <= 8, best  # 11 are asked for
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -55,6 +55,23 @@ def test_it_never_falls(covariance, options):
 
 
 @KINDS
+def test_it_stops_at_the_first_step_that_gains_less_than_tol(covariance):
+    model = started(covariance, components=5)
+    gains = [a - b for a, b in pairwise(model.fit_em(X, 500, 1e-3, "current", progress=False).losses["em"])]
+    assert len(gains) > 3 and gains[-1] < 1e-3 and min(gains[:-1]) >= 1e-3
+    gains = [a - b for a, b in pairwise(started(covariance, components=5).fit_em(X, 500, init="current").losses["em"])]
+    assert gains[-1] < 1e-4 and min(gains[:-1]) >= 1e-4, "the default"
+    assert len(started(covariance, components=5).fit_em(X, 3, 0.0, "current", progress=False).losses["em"]) == 4
+
+
+def test_the_bar_is_shown_when_asked_for(capfd, monkeypatch):
+    for environment, progress, shown in (("0", None, False), ("1", None, True), ("1", False, False), ("0", True, True)):
+        monkeypatch.setenv("GENEDU_PROGRESS", environment)
+        started("diag").fit_em(X, 2, 0.0, "current", progress=progress)
+        assert ("loss=" in capfd.readouterr().err) == shown
+
+
+@KINDS
 def test_one_seed_one_result(covariance):
     runs = [GaussianMixture(4, 3, covariance=covariance) for _ in range(3)]
     for model, seed in zip(runs, (3, 3, 4), strict=True):
@@ -311,3 +328,4 @@ def test_fewer_rows_than_components():
     with pytest.raises(ValueError, match="at least a row for each of the 4 components, got 3 rows"):
         GaussianMixture(4, 3).fit_em(X[:3].float())
     GaussianMixture(4, 3).fit_em(X[:3].float(), 2, init="current", progress=False)
+    GaussianMixture(4, 3).fit_em(X[:4].float(), 2, progress=False)

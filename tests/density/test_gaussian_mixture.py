@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
+from scipy.stats import kstest, multivariate_normal
 from sklearn.mixture import GaussianMixture as Reference
 
 from genedu import fit
@@ -111,6 +111,25 @@ def test_samples_have_the_mixtures_mean_and_covariance(covariance):
     assert ((x.mean(0) - pi @ mean).abs() < 5 * x.std(0) / len(x) ** 0.5).all()
     want = (pi[:, None, None] * second).sum(0)
     assert ((products.mean(0) - want).abs() < 5 * products.std(0) / len(x) ** 0.5).all()
+
+
+@KINDS
+def test_samples_of_one_component_are_normal(covariance):
+    """L^-1 (x - mu) against N(0, 1) by Kolmogorov's test: 1.95 / sqrt(n) is passed by chance in one of 1000."""
+    model = mixture(covariance, components=1)
+    root = torch.linalg.cholesky(model.covariances()[0])
+    white = torch.linalg.solve_triangular(root, (model.sample(20_000) - model.mean[0]).mT, upper=False)  # [D, N]
+    for line in white.detach().numpy():
+        assert kstest(line, "norm").statistic < 1.95 / 20_000**0.5
+
+
+def test_the_target_is_a_copy():
+    target = torch.eye(2, requires_grad=True)
+    model = GaussianMixture(2, 2, shrinkage=0.1, target=target)
+    assert not model.target.requires_grad
+    with torch.no_grad():
+        target.mul_(2)
+    assert torch.equal(model.target, torch.eye(2))
 
 
 @KINDS
