@@ -700,6 +700,13 @@ table(
     rows,
     decimals=2,
 )
+with seeded(8):
+    many = torch.cov(models["1 Gaussian, full"].sample(20_000).T)
+asked = models["1 Gaussian, full"].covariances()[0]
+claim(
+    "20 000 samples of one Gaussian have its covariance, to 10 %",
+    (many - asked).norm() < 0.1 * asked.norm(),
+)
 halves, plain, mixed = rows
 claim("the judge cannot tell real from real: 40 to 60 % right", 40 < halves[1] < 60)
 claim("it tells samples of one full Gaussian in more than 90 % of the cases", plain[1] > 90)
