@@ -13,7 +13,7 @@ from genedu import fit
 from genedu.core import Density, Player, seeded
 from genedu.data import ring
 from genedu.density import EnergyModel, rbm_log_normaliser
-from tests.laws import check_one_number_a_row, check_sampler
+from tests.laws import check_loss_is_a_mean, check_one_number_a_row, check_sampler
 
 F64 = torch.float64
 
@@ -47,6 +47,8 @@ def test_it_is_a_density_with_one_number_a_row():
     assert isinstance(model, Density)
     check_sampler(model, x)
     check_one_number_a_row(model.log_prob, x)
+    check_loss_is_a_mean(model.loss, x)
+    close(model.loss(x), -model.log_prob(x).mean().detach())
     samples = model.sample(500)
     assert samples.min() >= -2 and samples.max() <= 2
 
@@ -147,6 +149,12 @@ def test_one_dimension_and_a_constant_energy():
     close(model.log_prob(torch.tensor([[0.1], [4.9]])), [-math.log(5)] * 2, 1e-6)
     assert model.nodes().shape == (7, 1) and model.nodes()[0].item() == pytest.approx(5 / 14)
     assert model.sample(3).shape == (3, 1)
+
+
+def test_the_largest_and_the_smallest_grid():
+    assert EnergyModel(steps=2048).steps ** 2 == 2**22
+    close(EnergyModel(steps=1).log_prob(torch.zeros(1, 2)), [-math.log(16)], 1e-6)  # one cell: uniform at its middle
+    assert rbm_log_normaliser(torch.zeros(20, 0), torch.zeros(20), torch.zeros(0)).item() == pytest.approx(20 * math.log(2))
 
 
 def test_a_constant_added_to_f_changes_nothing():
