@@ -42,7 +42,7 @@ from genedu.fit import History
 if TYPE_CHECKING:
     from genedu.density.gaussian_mixture import GaussianMixture
 
-BLOCK = 1024  # rows whose phi is held at a time: it stays in the processor's cache
+BLOCK = 2048  # rows whose phi is held at a time: it stays in the processor's cache
 LEAST = 1e-12  # stands for the weight of a component that has lost all its rows
 
 
