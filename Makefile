@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 PIP_OPTIONS ?=
+WORKERS ?= 2
 BIN = $(VENV)/bin
 export GENEDU_PROGRESS ?= 1
 
@@ -42,7 +43,7 @@ unit: $(VENV)/.test ## the library's own tests
 
 chapters: $(VENV)/.test ## every cell of course/ and solutions/, strictly against its stored output
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with nbval-sanitize.cfg \
-		-n 2 --dist loadfile -o filterwarnings=default course solutions
+		-n $(WORKERS) --dist loadfile -o filterwarnings=default course solutions
 
 browser: $(VENV)/.test ## each chapter in JupyterLab in a headless Chromium: run all, move a slider
 	$(BIN)/python -m pytest -m browser tests/browser
@@ -52,7 +53,7 @@ sync: $(VENV)/.test ## build and run the notebooks from their .py, then the exer
 
 matrix: $(VENV)/.test .venv-lowest/.lowest ## chapters again: plain CPU code path, two threads, lowest versions
 	ATEN_CPU_CAPABILITY=default $(MAKE) chapters
-	GENEDU_THREADS=2 $(MAKE) chapters
+	GENEDU_THREADS=2 $(MAKE) chapters WORKERS=1 # two processes of two threads wait for each other on two cores
 	$(MAKE) lowest
 
 lowest: .venv-lowest/.lowest ## chapters with the lowest supported versions
