@@ -1,9 +1,10 @@
 """The command `genedu`.
 
-    genedu start 01    copies chapter 01 and its exercise to my/, where running them changes nothing of the course
-    genedu doctor      says what is installed, what is missing, and what to type
+    genedu start 01            copies chapter 01 and its exercise to my/, where running them changes nothing of the course
+    genedu doctor              says what is installed, what is missing, and what to type
+    genedu grade submitted/    grades what students handed in, each notebook in a sandbox
 
-Here are its words and its exit status; the work is done in `genedu.start` and `genedu.doctor`.
+Here are its words and its exit status; the work is done in `genedu.start`, `genedu.doctor` and `genedu.grading`.
 """
 
 import argparse
@@ -23,6 +24,13 @@ EXAMPLES = """examples:
   genedu start 01 --fresh       copy them anew; your old ones are moved aside, not lost
   genedu start 01 --to ~/dgm    copy them to a folder of your choice
   genedu doctor                 what is installed, what is missing, what to type
+  genedu grade submitted/       grade submitted/STUDENT/NN_name/NN_name.ipynb into grades/
+  genedu grade moodle.zip       the same for what a learning platform exports
+"""
+GRADE = """SUBMISSIONS is a folder in nbgrader's layout (submitted/STUDENT/NN_name/NN_name.ipynb), a flat folder of notebooks, or
+a zip as learning platforms export it. Afterwards grades/ holds index.html (the class), feedback/ (a page a student), grades.csv
+(a row a question), totals.csv (a row a student) and nbgrader's gradebook.db. Run it again at any time: only what changed is
+graded, and points that you set by hand stay. docs/instructors.md says more.
 """
 
 
@@ -37,11 +45,28 @@ def parser() -> argparse.ArgumentParser:
     begin.add_argument("--to", type=Path, metavar="FOLDER", help="where to (default: my/ in the course's folder)")
     begin.add_argument("--fresh", action="store_true", help="copy anew; an old copy is moved aside to NAME.before-1.ipynb")
     commands.add_parser("doctor", help="what is installed, what is missing, what to type")
+    judge = commands.add_parser("grade", help="grade a class", description=GRADE, formatter_class=form)
+    judge.add_argument("submissions", type=Path, metavar="SUBMISSIONS")
+    judge.add_argument(
+        "--out", type=Path, default=Path("grades"), metavar="FOLDER", help="where the grades go (default: grades/)"
+    )
+    judge.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="notebooks at a time (default: %(default)s)"
+    )
+    judge.add_argument("--scheduler", default="", metavar="ADDRESS", help="send the work to a Dask cluster, tcp://host:8786")
+    judge.add_argument(
+        "--pseudonyms", action="store_true", help="tables and pages name no student; pseudonyms.csv tells who is who"
+    )
+    judge.add_argument("--seconds", type=int, metavar="N", help="computing time of one cell or one question (default: 30)")
+    judge.add_argument(
+        "--secret", type=Path, metavar="FILE", help="the course's secret (default: FOLDER/secret, made on first use)"
+    )
+    judge.add_argument("--limits-only", action="store_true", help="no bubblewrap: only for submissions that you trust")
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 fine, 1 `doctor` found a fault, 2 it cannot be done."""
+    """Run the command; returns its exit status: 0 fine, 1 `doctor` found a fault, 2 it cannot be done, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?
@@ -57,10 +82,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if root is None:
             raise ValueError(GET)
+        if words.command == "grade":
+            return _grade(words, root)
         to = Path(os.path.abspath(words.to.expanduser() if words.to else root / "my"))
         copies = start(words.chapter, to=to, fresh=words.fresh, root=root)
     except (ValueError, OSError) as error:
         print(f"genedu: {error}", file=sys.stderr)
         return 2
     print(next_step(copies, to, root))
+    return 0
+
+
+def _grade(words: argparse.Namespace, root: Path) -> int:
+    from genedu.grading.run import Options, grade_class  # torch and nbgrader: not for the other commands
+    from genedu.grading.sandbox import limits_of
+
+    options = Options(
+        workers=words.workers,
+        scheduler=words.scheduler,
+        pseudonyms=words.pseudonyms,
+        limits=limits_of(words.seconds),
+        jailed=not words.limits_only,
+        secret=words.secret,
+    )
+    try:
+        done = grade_class(words.submissions, words.out, root, options)
+    except KeyboardInterrupt:
+        print("genedu: stopped. What was graded is kept; the same command goes on from there", file=sys.stderr)
+        return 130
+    print(done.words())
     return 0

@@ -17,9 +17,8 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from nbgrader.converters import GenerateAssignment
-from nbgrader.coursedir import CourseDirectory
-from traitlets.config import Config, PyFileConfigLoader
+
+from genedu.grading.release import release
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ("tags", "nbgrader")
@@ -74,22 +73,6 @@ def sync(py: Path) -> None:
     os.replace(half, target)
 
 
-def release(name: str, source: Path, target: Path) -> Path:
-    """nbgrader's release of the assignment `name` from folder `source` into folder `target`; returns its notebook."""
-    config = Config(PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config())
-    config.CourseDirectory.root = str(ROOT)
-    config.CourseDirectory.source_directory = str(source)
-    config.CourseDirectory.release_directory = str(target)
-    config.CourseDirectory.assignment_id = name
-    config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
-    config.GenerateAssignment.force = True
-    config.GenerateAssignment.logfile = ""
-    app = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
-    app.log.setLevel("ERROR")
-    app.start()
-    return target / name / f"{name}.ipynb"
-
-
 def faults(py: Path) -> list[str]:
     """What is wrong with a pair: drifted, not there, or not run (nbval passes a cell that was never run)."""
     target = py.with_suffix(".ipynb")
@@ -127,7 +110,7 @@ def check_exercise(solution: Path, exercises: Path) -> list[str]:
     if not notebook.exists():
         return ["no exercise: run make sync"]
     with tempfile.TemporaryDirectory() as scratch:
-        fresh = release(name, solution.parents[1], Path(scratch)).read_bytes()
+        fresh = release(ROOT, name, solution.parents[1], Path(scratch)).read_bytes()
     found = [] if fresh == notebook.read_bytes() else ["the exercise is not what nbgrader makes of the solution: run make sync"]
     return found + leaks(solution, folder)
 
@@ -151,7 +134,7 @@ def main(arguments: list[str]) -> int:
     for py in solutions:
         if "--check" not in arguments and not found[py]:
             with tempfile.TemporaryDirectory() as scratch:
-                fresh = release(py.stem, py.parents[1], Path(scratch))
+                fresh = release(ROOT, py.stem, py.parents[1], Path(scratch))
                 target = ROOT / "exercises" / py.stem
                 target.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(fresh, target / fresh.name)

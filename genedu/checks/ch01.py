@@ -10,6 +10,11 @@ from genedu.checks.learning_curves import learning_curves
 from genedu.core import seeded
 from genedu.handle import CallFailed, Handle, Value
 
+ANSWERS = (  # not there while students are graded
+    *("density/gaussian_classifier.py", "density/naive_bayes.py"),
+    *("density/logistic_regression.py", "density/labelled.py"),
+)
+
 
 def posterior(handle: Handle) -> list[Outcome]:
     """01.1: (log_likelihood [B, K], log_prior [K]) -> p(y|x) [B, K]."""

@@ -14,6 +14,7 @@ from genedu.checks.collapsed_fits import collapsed
 from genedu.core import seeded
 from genedu.handle import Handle, Value
 
+ANSWERS = ("density/em.py", "density/gaussian_mixture.py")  # not there while students are graded
 HARD = Mistake("hard decision", "every row goes to its likeliest component alone: EM shares it out")
 
 

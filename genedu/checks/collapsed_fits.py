@@ -6,7 +6,7 @@ look alike in one respect: a cluster of many rows narrower than the ridge makes 
 with a smaller share of the rows. Units differ from fit to fit by up to six orders of magnitude.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -68,7 +68,7 @@ def fit(rows: list[Tensor], unit: float, lost: int) -> Fit:
         return Fit(x, model.weights, model.mean.clone(), model.covariances(), order >= len(rows) - lost)
 
 
-@cache
+@lru_cache(maxsize=4)  # a class has hundreds of seeds
 def collapsed_fits(seed: int) -> list[Fit]:
     """Twelve fits in 2 to 4 dimensions: four with no collapsed component, four with one, four with two."""
     found = []

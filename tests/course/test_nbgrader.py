@@ -4,7 +4,6 @@ The points of every exercise are proved in tests/exercises and its release in te
 newest chapter. The commands take half a minute, so that one test a chapter runs them once and looks at all they made.
 """
 
-import copy
 import csv
 import html
 import os
@@ -12,8 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -21,21 +18,22 @@ import pytest
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from genedu.checks import points
-from tests.exercises.common import MARKED, ROOT, answer, cell, run, source
+from tests.exercises.common import MARKED, ROOT, source
+from tests.exercises.students import DELETED, NAMES, Answers, hand_in, students
 
-NAMES = [p.stem for p in sorted((ROOT / "solutions").glob("*/[0-9][0-9]_*.py"))]
-MARK = re.compile(r"^ *### (BEGIN|END) SOLUTION\n", re.M)
-DELETED = "# the function is gone, so that the grade cell raises; a traceback would quote the hidden tests"
 # Behind a student's function: each call trains with a bar, warns, and writes to stderr. None of this may cost a point.
 NOISE = """
 import sys, warnings
-from genedu.density import LogisticRegression
+from genedu.core import Player
 from genedu.fit import fit
+
+class Line(torch.nn.Linear):
+    def players(self):
+        return [Player("line", list(self.parameters()), lambda x: self(x).square().mean())]
 
 def noisy(answer):
     def student(*arguments):
-        fit(LogisticRegression(dim=2, classes=2), (torch.ones(8, 2), torch.arange(8) % 2), rounds=2)
+        fit(Line(2, 1), torch.ones(8, 2), rounds=2)
         warnings.warn("this answer may be noisy")
         print("this answer is noisy", file=sys.stderr)
         return answer(*arguments)
@@ -43,46 +41,6 @@ def noisy(answer):
 
 {0} = noisy({0})
 """
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a student hands in to a question: the cell (None: left as it came), and the points that it must get."""
-
-    function: str
-    cell: str | None
-    points: int
-
-
-Answers = dict[str, Answer]  # by question
-
-
-def students(name: str) -> dict[str, Answers]:
-    """ "half": the first half of the questions right, the next one partly, the last one deleted, the rest left empty."""
-    module = import_module(f"tests.exercises.test_ch{name[:2]}")
-    right = {q: Answer(f, MARK.sub("", cell(name, f)), full) for q, (f, full) in module.QUESTIONS.items()}
-    empty = {q: Answer(a.function, None, 0) for q, a in right.items()}
-    order = list(right)
-    last, middle = order[-1], order[len(order) // 2]
-    half = empty | {q: right[q] for q in order[: len(order) // 2]}
-    for case in module.TestExercise.listed[middle].values():
-        earned = points(middle, run(name, right[middle].function, case.code), seed=1)
-        if 0 < earned < right[middle].points:
-            half[middle] = Answer(right[middle].function, answer(name, right[middle].function, case.code), earned)
-            break
-    half[last] = Answer(right[last].function, DELETED, 0)
-    return {"right": right, "empty": empty, "half": half}
-
-
-def hand_in(released: NotebookNode, answers: Answers, *, noise: bool) -> NotebookNode:
-    """The exercise with the answers written into it."""
-    notebook = copy.deepcopy(released)
-    for a in answers.values():
-        place = next(c for c in notebook.cells if re.search(rf"^(def|class) {a.function}\b", c.source, re.M))
-        assert "raise NotImplementedError" in place.source and place.metadata.nbgrader.solution
-        if a.cell is not None:
-            place.source = a.cell.strip("\n") + (NOISE.format(a.function) if noise else "")
-    return notebook
 
 
 def text(notebook: NotebookNode) -> str:
@@ -111,7 +69,7 @@ def grade(name: str, root: Path, everyone: dict[str, Answers]) -> NotebookNode:
     for student, answers in everyone.items():
         target = root / "submitted" / student / name
         target.mkdir(parents=True)
-        nbformat.write(hand_in(released, answers, noise=student == "right"), target / f"{name}.ipynb")
+        nbformat.write(hand_in(released, answers, after=NOISE if student == "right" else ""), target / f"{name}.ipynb")
     nbgrader(root, "autograde", name)
     nbgrader(root, "generate_feedback", name)
     nbgrader(root, "export", "--to", "grades/grades.csv")

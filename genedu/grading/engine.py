@@ -1,0 +1,102 @@
+"""Judge many submissions at once: in processes of this machine, or on a Dask cluster. Memory does not grow with their number."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from multiprocessing.connection import wait as ready
+
+from genedu.grading.judging import Job, grade
+from genedu.grading.results import Result
+from genedu.grading.sandbox import Limits, Sandbox, find_sandbox
+
+Load = Callable[[], Job]  # a job whose notebook is read when its turn comes
+
+
+def _judge_begins() -> None:
+    """A judging process ends with Ctrl-C, and with the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: ready([parent.sentinel]) and os._exit(1), daemon=True).start()
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[tuple[Executor, int]]:
+    """Processes of this machine."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_judge_begins) as pool:
+        try:
+            yield pool, 2 * workers
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """The workers of a Dask scheduler; each machine needs genedu and, for safety, bubblewrap.
+
+    Raises:
+        ValueError: Dask is not installed, or there is no scheduler at the address.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError('Dask is not installed: pip install -e ".[cluster]"') from None
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ValueError(f"there is no Dask scheduler at {address}: {error}") from None
+    try:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise ValueError(f"the Dask scheduler at {address} has no workers: start `dask worker {address} --nthreads 1`")
+        yield client.get_executor(pure=False, retries=0), 2 * threads
+    finally:
+        client.close()
+
+
+def judged(jobs: Iterable[Load], executor: Executor, window: int) -> Iterator[tuple[Load, Result | str]]:
+    """Results as they come; for a job that failed in the judge itself, or met the end of its process, the reason."""
+    waiting: dict[Future[Result], Load] = {}
+    coming, broken = iter(jobs), ""
+    while True:
+        for load in islice(coming, max(0, window - len(waiting))):
+            try:
+                waiting[executor.submit(grade_here, load())] = load
+            except Exception as error:
+                broken = said(error) if isinstance(error, BrokenExecutor) else broken
+                yield load, said(error)
+        if not waiting:
+            break
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            load = waiting.pop(future)
+            try:
+                yield load, future.result()
+            except Exception as error:
+                yield load, said(error)
+    yield from ((load, broken) for load in coming)
+
+
+def said(error: Exception) -> str:
+    return "the judging process ended" if isinstance(error, BrokenExecutor) else f"the judge failed: {type(error).__name__}"
+
+
+def grade_here(job: Job) -> Result:
+    """Judge on whatever machine this is: what bubblewrap is there decides, not where the job comes from."""
+    here = job.sandbox
+    if here.bubblewrap:
+        here = _sandbox(here.limits, here.concealed)
+    return grade(replace(job, sandbox=here))
+
+
+@cache
+def _sandbox(limits: Limits, concealed: tuple[str, ...]) -> Sandbox:
+    return find_sandbox(limits, concealed)

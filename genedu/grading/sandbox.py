@@ -1,0 +1,177 @@
+"""The sandbox: how a worker is started, what it may use, and how all of it is ended.
+
+On Linux with bubblewrap a worker sits in a jail (`genedu.grading.jail`). Elsewhere limits alone hold, and
+`Sandbox.gap` says what is then not protected.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from genedu.grading import jail, seccomp
+from genedu.grading.processes import adopt_orphans, children, end
+from genedu.grading.view import PACKAGE, view
+from genedu.grading.wire import Malformed, encode, read
+
+MIB = 2**20
+GAP = (
+    "Student code runs under limits alone. It can read your files (solutions and other submissions too), write where you "
+    "can write, and use the network. Grade so only what you trust, or in a container."
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use. `seconds` bounds one cell or one question in CPU time, `wall` in time on the clock."""
+
+    seconds: int = 30
+    wall: float = 90.0
+    total: float = 300.0  # on the clock, for the whole submission
+    memory: int = 4096 * MIB  # address space of a process, and what all of them hold together
+    processes: int = 32
+    file: int = 16 * MIB  # a file
+    folder: int = 64 * MIB  # all files, with bubblewrap
+
+
+def limits_of(seconds: int | None) -> Limits:
+    """The usual limits, with another computing time; clocks grow with it.
+
+    Raises:
+        ValueError: it is not at least a second.
+    """
+    if seconds is None:
+        return Limits()
+    if seconds < 1:
+        raise ValueError(f"seconds must be at least 1, got {seconds}")
+    return Limits(seconds=seconds, wall=3.0 * seconds, total=10.0 * seconds)
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How workers are started. `gap` says what is not protected, "" where bubblewrap holds."""
+
+    bubblewrap: str = ""
+    gap: str = ""
+    limits: Limits = Limits()
+    concealed: tuple[str, ...] = ()  # folders that must not be seen: the course, the submissions, the grades
+
+    @contextmanager
+    def worker(self, hidden: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker to whom the `hidden` files of the package are not there. When the block ends, nothing of it is left."""
+        seen = view(hidden)
+        adopt_orphans()
+        before = children()
+        with tempfile.TemporaryDirectory(prefix="genedu-worker-", ignore_cleanup_errors=True) as scratch:
+            process = self._jailed(seen) if self.bubblewrap else self._limited(seen, Path(scratch))
+            try:
+                yield process
+            finally:
+                end(process, before)
+                for pipe in (process.stdin, process.stdout, process.stderr):
+                    with suppress(OSError):  # what was never read is lost
+                        pipe.close()  # type: ignore[union-attr]
+
+    def _jailed(self, seen: Path) -> subprocess.Popen[bytes]:
+        environment = surroundings(jail.OURS, "/tmp")
+        concealed = [PACKAGE, *map(Path, self.concealed)]
+        words = jail.command(self.bubblewrap, seen, concealed=concealed, folder=self.limits.folder, environment=environment)
+        user = 1_000_000_000 + os.getpid() if os.geteuid() == 0 else 0  # a user to whom nothing else belongs
+        filters = []
+        if instructions := seccomp.program():
+            filters, to_filter = map(list, zip(os.pipe(), strict=True))
+            os.write(to_filter[0], instructions)  # far less than a pipe holds
+            os.close(to_filter[0])
+            words += ["--seccomp", str(filters[0])]
+        try:
+            return self._start(words, user, {"PATH": "/usr/bin"}, fds=filters)
+        finally:
+            for fd in filters:
+                os.close(fd)
+
+    def _limited(self, seen: Path, scratch: Path) -> subprocess.Popen[bytes]:
+        own, home = scratch / "course", scratch / "home"
+        shutil.copytree(seen, own)  # what one student writes into it meets no other
+        home.mkdir()
+        user = None
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            user = 1_000_000_000 + os.getpid()
+            scratch.chmod(0o711)
+            os.chown(home, user, user)
+        return self._start([], 0, surroundings(str(own), str(home)), cwd=home, user=user)
+
+    def _start(
+        self, words: list[str], become: int, environment: dict[str, str], *, cwd=None, user=None, fds=()
+    ) -> subprocess.Popen[bytes]:
+        limits = {"AS": self.limits.memory, "FSIZE": self.limits.file, "NOFILE": 256, "CORE": 0, "CPU": int(self.limits.total)}
+        if self.bubblewrap or user:
+            limits["NPROC"] = self.limits.processes  # else it would count all that the instructor runs
+        settings = json.dumps({"cpu": self.limits.seconds, "limits": limits, "user": become})
+        return subprocess.Popen(
+            [*words, sys.executable, "-P", "-s", "-m", "genedu.grading.worker", settings],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=cwd,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            pass_fds=fds,
+            start_new_session=not words and os.name == "posix",  # bubblewrap makes its own
+        )
+
+
+def surroundings(package: str, home: str) -> dict[str, str]:
+    """The environment of a worker: nothing of the instructor's."""
+    python = {"PYTHONPATH": package, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+    places = {"HOME": home, "TMPDIR": home, "MPLCONFIGDIR": f"{home}/.matplotlib", "IPYTHONDIR": f"{home}/.ipython"}
+    habits = {"GENEDU_PROGRESS": "0", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "USER": "student", "LANG": "C.UTF-8"}
+    system = {k: os.environ[k] for k in ("SYSTEMROOT", "LD_LIBRARY_PATH") if k in os.environ}
+    return python | places | habits | system | {"PATH": "/usr/bin:/bin"}
+
+
+def find_sandbox(limits: Limits | None = None, concealed: tuple[str, ...] = (), *, jailed: bool = True) -> Sandbox:
+    """Bubblewrap, where it is installed and works; else, or if not `jailed`, limits alone.
+
+    Raises:
+        ValueError: a worker cannot be started.
+    """
+    limits, why = limits or Limits(), "bubblewrap is not installed (make system does it, as root)"
+    path = shutil.which("bwrap") if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        why = "there is no bubblewrap on this system"
+    if not jailed:
+        path, why = None, "you asked for it"
+    if path:
+        made = Sandbox(path, "", limits, concealed)
+        if not (fault := fault_of(made)):
+            return made
+        why = f"bubblewrap does not work here: {fault}"
+    made = Sandbox("", f"{GAP} Reason: {why}.", limits, concealed)
+    if fault := fault_of(made):
+        raise ValueError(f"no worker can be started ({fault}); {why}. Grade as an ordinary user who can read Python's folders")
+    return made
+
+
+def fault_of(sandbox: Sandbox) -> str:
+    """Why no worker starts in the sandbox; "" if one does."""
+    try:
+        with sandbox.worker() as process:
+            assert process.stdin and process.stdout and process.stderr
+            try:
+                process.stdin.write(encode({"do": "run", "source": "", "cell": 0, "seed": 0}))
+                process.stdin.flush()
+                return "" if read(process.stdout) == {"value": None} else "it answers strangely"
+            except (EOFError, OSError, Malformed):
+                end(process, children())
+                said = process.stderr.read().decode(errors="replace").strip().splitlines()
+                return said[-1] if said else f"it ends at once, with {process.returncode}"
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
