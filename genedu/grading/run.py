@@ -9,9 +9,10 @@ import json
 import os
 import secrets
 import sqlite3
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -85,10 +86,11 @@ def grade_class(source: Path, out: Path, root: Path, options: Options | None = N
         graded = 0
         for s, result in fresh(found, known, secret, sandbox, out / "results", options):
             store(out / "results", result)
-            exercise = root / "exercises" / s.assignment / f"{s.assignment}.ipynb"
-            place = out / "autograded" / s.student / s.assignment / f"{s.assignment}.ipynb"
-            write(place, copies.copy(s.read(), exercise, result))
             graded += 1
+            with suppress(OSError, zipfile.BadZipFile):  # it has gone since it was judged
+                exercise = root / "exercises" / s.assignment / f"{s.assignment}.ipynb"
+                place = out / "autograded" / s.student / s.assignment / f"{s.assignment}.ipynb"
+                write(place, copies.copy(s.read(), exercise, result))
         book = out / "gradebook.db"
         results = everything(out / "results", known)
         for name in sorted({r.assignment for r in results}):
@@ -144,7 +146,10 @@ def fresh(
 
     def is_open(s: Submission) -> bool:
         old = stored(kept, s.student, s.assignment)
-        return old is None or old.fingerprint != job(s).fingerprint
+        try:
+            return old is None or old.fingerprint != job(s).fingerprint
+        except (OSError, zipfile.BadZipFile):
+            return True  # it has gone since it was found: the judge will say so
 
     waiting = [s for s in found if is_open(s)]
     if not waiting:

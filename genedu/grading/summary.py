@@ -19,9 +19,9 @@ BROKEN = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # surrogates that stand for
 STYLE = """.warning { background: var(--warn); border: 2px solid var(--bad); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; overflow-wrap: normal; } td ul { margin: 0; } th code { white-space: nowrap; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-thead th { border-bottom-width: 2px; } th small { font-weight: normal; } .text { min-width: 14rem; overflow-wrap: anywhere; }
+thead th { border-bottom-width: 2px; } th small { font-weight: normal; } .text { min-width: 11rem; overflow-wrap: anywhere; }
 .n { text-align: right !important; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th[scope=row] { font-weight: normal; min-width: 9rem; max-width: 18rem; overflow-wrap: anywhere; }
+th[scope=row] { font-weight: normal; min-width: 7rem; max-width: 18rem; overflow-wrap: anywhere; }
 .columns { display: flex; gap: .3rem; max-width: 40rem; text-align: center; break-inside: avoid; }
 .columns div { flex: 1; min-width: 0; font-size: .85rem; overflow-wrap: normal; } .columns .rise { height: 8rem; display: flex;
   flex-direction: column; justify-content: flex-end; border-bottom: 2px solid var(--soft); }
@@ -159,9 +159,8 @@ def _questions(columns: list[_Column]) -> str:
     for c in columns:
         graded = sum(p.earned is not None for p in c.parts)
         some = f"<br><small>{graded} of {len(c.parts)} graded</small>" if graded < len(c.parts) else ""
-        mean = f"{number(c.share * c.of)} of {number(c.of)}"
-        figures = [f"{100 * c.share:.0f} % {bar(c.share, 1)}", mean] if c.share < math.inf else ["–", "–"]
-        lines.append([c.name + some, *figures])
+        share, mean = f"{100 * c.share:.0f} % {bar(c.share, 1)}", f"{number(c.share * c.of)} of {number(c.of)}"
+        lines.append([c.name + some, *((share, mean) if c.share < math.inf else ("–", "–"))])
     return f"<h3>Questions, the hardest first</h3>{table('Questions', ['Question', 'Points earned', '#Mean'], lines)}"
 
 
@@ -172,7 +171,8 @@ def _mistakes(columns: list[_Column]) -> str:
         wrong = [v for p in c.parts if (v := p.verdict) and not all(o.holds for o in v.outcomes)]
         for name, n in Counter(v.mistake for v in wrong).most_common():
             hint = Counter(v.hint for v in wrong if v.mistake == name).most_common(1)[0][0]
-            lines.append([c.name, f"{n}", f"<b>{told(name, NAME) if name else 'not recognised'}</b><br>{told(hint, HINT)}"])
+            said = f"<b>{told(name, NAME) if name else 'not recognised'}</b>" + f"<br>{told(hint, HINT)}" * bool(hint)
+            lines.append([c.name, f"{n}", said])
     shown = table("Wrong answers", ["Question", "#Students", "=Mistake and hint"], lines)
     return f"<h3>The most frequent wrong answers</h3>{shown}" if lines else ""
 
