@@ -45,7 +45,7 @@ def publish(
         words = feedback(r, known[r.assignment], shown=shown, scores=mark.by_hand, comments=mark.comments)
         write(out / page, words)
         rows.append((shown, r, mark))
-        entries.append(Entry(shown, r, mark.total, page.as_posix()))
+        entries.append(Entry(shown, r, mark.total, page.as_posix(), mark.by_hand))
     write(out / "grades.csv", questions_table(rows, known))
     write(out / "totals.csv", totals_table(rows))
     if pseudonyms:

@@ -19,7 +19,7 @@ BROKEN = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # surrogates that stand for
 STYLE = """.warning { background: var(--warn); border: 2px solid var(--bad); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; overflow-wrap: normal; } td ul { margin: 0; } th code { white-space: nowrap; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-thead th { border-bottom-width: 2px; } th small { font-weight: normal; } .text { min-width: 11rem; overflow-wrap: anywhere; }
+thead th { border-bottom-width: 2px; } th small { font-weight: normal; } .text { min-width: 10rem; overflow-wrap: anywhere; }
 .n { text-align: right !important; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th[scope=row] { font-weight: normal; min-width: 7rem; max-width: 18rem; overflow-wrap: anywhere; }
 .columns { display: flex; gap: .3rem; max-width: 40rem; text-align: center; break-inside: avoid; }
@@ -172,7 +172,7 @@ def _mistakes(columns: list[_Column]) -> str:
         for name, n in Counter(v.mistake for v in wrong).most_common():
             hint = Counter(v.hint for v in wrong if v.mistake == name).most_common(1)[0][0]
             said = f"<b>{told(name, NAME) if name else 'not recognised'}</b>" + f"<br>{told(hint, HINT)}" * bool(hint)
-            lines.append([c.name, f"{n}", said])
+            lines.append([words(c.parts[0].title), f"{n}", said])
     shown = table("Wrong answers", ["Question", "#Students", "=Mistake and hint"], lines)
     return f"<h3>The most frequent wrong answers</h3>{shown}" if lines else ""
 

@@ -18,6 +18,7 @@ import pytest
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
+from genedu.grading.run import grade_class
 from tests.exercises.common import MARKED, ROOT, source
 from tests.exercises.students import DELETED, NAMES, Answers, hand_in, students
 
@@ -138,3 +139,13 @@ def test_grading_by_nbgraders_commands(name, tmp_path, subtests):
             secret = {line for line in lines if len(line) > 8 and line not in text(submitted)}
             assert bool(secret) == (student != "right")
             assert not [line for line in secret if line in page]
+
+    with subtests.test("our own command gives the same points, in the same folders, and nbgrader's go on from there"):
+        before = {student: in_gradebook(tmp_path, name, student, released) for student in everyone}
+        done = grade_class(tmp_path / "submitted", tmp_path / "grades", tmp_path)
+        assert {e.shown: e.points for e in done.entries} == total
+        assert {student: in_gradebook(tmp_path, name, student, released) for student in everyone} == before
+        nbgrader(tmp_path, "generate_feedback", name, "--force")
+        page = (tmp_path / "grades/feedback/half" / name / f"{name}.html").read_text()
+        assert f"(Score: {total['half']:.1f} / 10.0)" in html.unescape(re.sub(r"<[^>]*>", "", page))
+        assert all(f"{question}: {a.points} of" in page for question, a in everyone["half"].items())
