@@ -1,6 +1,7 @@
 """Tables and pages of a class, under names or pseudonyms, each written in one move."""
 
 import hmac
+from dataclasses import replace
 from pathlib import Path
 
 from genedu.grading.course import Assignment
@@ -45,11 +46,18 @@ def publish(
         words = feedback(r, known[r.assignment], shown=shown, scores=mark.by_hand, comments=mark.comments)
         write(out / page, words)
         rows.append((shown, r, mark))
+        if changed := [cell for cell in mark.open if cell in mark.by_hand]:
+            r = replace(
+                r, attention=[*r.attention, f"points set by hand stand, the automatic ones changed: {', '.join(changed)}"]
+            )
         entries.append(Entry(shown, r, mark.total, page.as_posix(), mark.by_hand))
     write(out / "grades.csv", questions_table(rows, known))
     write(out / "totals.csv", totals_table(rows))
     if pseudonyms:
         write(out / "pseudonyms.csv", table([["student", "pseudonym"], *map(list, sorted(students.items()))]))
     gap = next((r.gap for r in results if r.gap), "")
-    write(out / "index.html", summary(entries, known, [("a file" if pseudonyms else s.name, s.why) for s in strays], gap=gap))
+    listed = [(s.name, s.why) for s in strays]
+    if pseudonyms and strays:  # file names tell who
+        listed = [(f"{len(strays)} files", "the terminal names them, and why they are not graded")]
+    write(out / "index.html", summary(entries, known, listed, gap=gap))
     return entries

@@ -56,9 +56,7 @@ class Report:
 
     def words(self) -> str:
         """What the terminal says at the end."""
-        look = sum(bool(e.result.attention or e.result.clock) for e in self.entries)
-        lines = [f"graded {self.graded}, unchanged {self.kept}; see {self.page}"]
-        lines += [f"{look} submissions need a person's eye, the page says which and why"] if look else []
+        lines = [f"graded {self.graded}, unchanged {self.kept}; {self.page} shows the class, and what a person should look at"]
         lines += [f"not graded: {s.name}: {s.why}" for s in self.strays[:10]]
         lines += [f"... and {len(self.strays) - 10} files more, on the page"] if len(self.strays) > 10 else []
         return "\n".join([*lines, f"WARNING. {self.gap}"] if self.gap else lines)

@@ -181,17 +181,26 @@ def test_points_that_a_person_set_survive_a_regrade(class_of_two, judge, templat
         page = (class_of_two / "grades/feedback/bob" / TWO / f"{TWO}.html").read_text()
         assert "2.5" in page and "instructor" in page
         shutil.rmtree(class_of_two / "grades" / "results")
+    assert "points set by hand stand" not in (class_of_two / "grades" / "index.html").read_text()
+    submit(class_of_two / "submitted", "bob", solved(TWO))
+    assert {e.shown: e.points for e in quick(class_of_two, template).entries} == {"alice": 8, "bob": 8.5}
+    assert (
+        "points set by hand stand, the automatic ones changed: m-step-check"
+        in (class_of_two / "grades" / "index.html").read_text()
+    )
 
 
 def test_students_may_appear_under_pseudonyms(class_of_two, judge, template):
     out = class_of_two / "grades"
     submit(class_of_two / "submitted", "mallory", solved(TWO)).write_text("no notebook at all")
-    (class_of_two / "submitted" / "trent").mkdir()
-    (class_of_two / "submitted" / "trent" / "x.ipynb").write_text("{}")
+    submit(class_of_two / "submitted", "trent", solved(TWO)).write_text("{}")
+    submit(class_of_two / "submitted", "trent", solved(TWO)).with_name("other.ipynb").write_text("{}")
+    (class_of_two / "submitted" / "victor").mkdir()
+    (class_of_two / "submitted" / "victor" / "x.ipynb").write_text("{}")
     quick(class_of_two, template)
     done = quick(class_of_two, template, pseudonyms=True)
     who = {r["student"]: r["pseudonym"] for r in rows(out / "pseudonyms.csv")}
-    assert set(who) == {"alice", "bob", "mallory"} and len(set(who.values())) == 3
+    assert set(who) == {"alice", "bob", "mallory", "trent"} and len(set(who.values())) == 4 and len(done.strays) == 2
     assert (
         {e.shown for e in done.entries}
         == set(who.values())
@@ -199,7 +208,7 @@ def test_students_may_appear_under_pseudonyms(class_of_two, judge, template):
     )
     for file in (out / "index.html", out / "grades.csv", out / "totals.csv", *(out / "feedback").rglob("*.html")):
         text = file.read_text()
-        assert not [name for name in (*who, "trent") if name in text], file
+        assert not [name for name in (*who, "victor") if name in text], file
     again = quick(class_of_two, template)
     assert (
         {e.shown for e in again.entries} == set(who) == {p.name for p in (out / "feedback").iterdir() if any(p.rglob("*.html"))}
