@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 export GENEDU_PROGRESS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint unit chapters browser sync matrix lowest bench system clean
+.PHONY: help lab instructor test lint unit chapters browser sync matrix lowest bench system clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,13 +21,19 @@ $(VENV)/.course: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt -e '.[course]'
 	@touch $@
 
+$(VENV)/.instructor: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt -e '.[course,instructor]'
+	@touch $@ $(VENV)/.course
+
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt -e '.[test]'
 	$(BIN)/python -m pip check
-	@touch $@ $(VENV)/.course
+	@touch $@ $(VENV)/.course $(VENV)/.instructor
 
 lab: $(VENV)/.course ## open the course in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/course $(LAB_OPTIONS)
+
+instructor: $(VENV)/.instructor ## the environment for `genedu grade` (docs/instructors.md)
 
 test: lint unit chapters browser ## everything that CI checks
 
@@ -62,12 +68,13 @@ lowest: .venv-lowest/.lowest ## chapters with the lowest supported versions
 .venv-lowest/.lowest: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(PIP_OPTIONS) -c constraints-lowest.txt -e '.[test]'
-	@touch $@ .venv-lowest/.test .venv-lowest/.course
+	@touch $@ .venv-lowest/.test .venv-lowest/.course .venv-lowest/.instructor
 
 bench: $(VENV)/.test ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/yardstick.py
 	$(BIN)/python benchmarks/foundation.py
 	$(BIN)/python benchmarks/gmm.py
+	$(BIN)/python benchmarks/grading.py
 
 # Chromium and bubblewrap. What cannot be installed here is said, and the tests that need it say so again.
 system: ## Debian packages that some tests need: installs what is missing (as root), else says what to type

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from multiprocessing.connection import wait as ready
@@ -19,6 +19,15 @@ from genedu.grading.sandbox import Limits, Sandbox, find_sandbox
 Load = Callable[[], Job]  # a job whose notebook is read when its turn comes
 
 
+@dataclass(frozen=True)
+class Judges:
+    """Where judging is done: by `work`, and at most `window` jobs are handed over at a time."""
+
+    executor: Executor
+    window: int
+    work: Callable[[Job], Result]
+
+
 def _judge_begins() -> None:
     """A judging process ends with Ctrl-C, and with the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -28,19 +37,19 @@ def _judge_begins() -> None:
 
 
 @contextmanager
-def processes(workers: int) -> Iterator[tuple[Executor, int]]:
+def processes(workers: int) -> Iterator[Judges]:
     """Processes of this machine."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_judge_begins) as pool:
         try:
-            yield pool, 2 * workers
+            yield Judges(pool, 2 * workers, grade)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+def cluster(address: str) -> Iterator[Judges]:
     """The workers of a Dask scheduler; each machine needs genedu and, for safety, bubblewrap.
 
     Raises:
@@ -58,19 +67,19 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         threads = sum(client.nthreads().values())
         if not threads:
             raise ValueError(f"the Dask scheduler at {address} has no workers: start `dask worker {address} --nthreads 1`")
-        yield client.get_executor(pure=False, retries=0), 2 * threads
+        yield Judges(client.get_executor(pure=False, retries=0), 2 * threads, grade_there)
     finally:
         client.close()
 
 
-def judged(jobs: Iterable[Load], executor: Executor, window: int) -> Iterator[tuple[Load, Result | str]]:
+def judged(jobs: Iterable[Load], judges: Judges) -> Iterator[tuple[Load, Result | str]]:
     """Results as they come; for a job that failed in the judge itself, or met the end of its process, the reason."""
     waiting: dict[Future[Result], Load] = {}
     coming, broken = iter(jobs), ""
     while True:
-        for load in islice(coming, max(0, window - len(waiting))):
+        for load in islice(coming, max(0, judges.window - len(waiting))):
             try:
-                waiting[executor.submit(grade_here, load())] = load
+                waiting[judges.executor.submit(judges.work, load())] = load
             except Exception as error:
                 broken = said(error) if isinstance(error, BrokenExecutor) else broken
                 yield load, said(error)
@@ -89,8 +98,8 @@ def said(error: Exception) -> str:
     return "the judging process ended" if isinstance(error, BrokenExecutor) else f"the judge failed: {type(error).__name__}"
 
 
-def grade_here(job: Job) -> Result:
-    """Judge on whatever machine this is: what bubblewrap is there decides, not where the job comes from."""
+def grade_there(job: Job) -> Result:
+    """Judge on another machine: what bubblewrap is there decides, not where the job comes from."""
     here = job.sandbox
     if here.bubblewrap:
         here = _sandbox(here.limits, here.concealed)

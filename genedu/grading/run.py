@@ -156,17 +156,17 @@ def fresh(
     quiet = os.environ.get("GENEDU_PROGRESS") == "0"
     begin = engine.cluster(options.scheduler) if options.scheduler else engine.processes(min(options.workers, len(waiting)))
     with tqdm(total=len(waiting), desc="grading", unit="notebook", disable=quiet) as bar:
-        with begin as (executor, window):
+        with begin as judges:
             loads: dict[engine.Load, Submission] = {partial(job, s): s for s in waiting}
-            for load, result in engine.judged(loads, executor, window):
+            for load, result in engine.judged(loads, judges):
                 if isinstance(result, str) or result.clock:
                     late.append((loads[load], result))
                 else:
                     yield loads[load], result
                     bar.update()
         for s, first in late:
-            with engine.processes(1) as (executor, window):
-                [(_, result)] = engine.judged([partial(job, s)], executor, window)
+            with engine.processes(1) as judges:
+                [(_, result)] = engine.judged([partial(job, s)], judges)
             yield s, next((r for r in (result, first) if isinstance(r, Result)), None) or unjudged(s, str(result))
             bar.update()
 

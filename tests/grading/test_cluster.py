@@ -45,11 +45,11 @@ def test_the_work_is_done_by_the_workers(sandbox, scheduler):
         return Job(f"s{i}", exercise, text, {a.question: i for a in exercise.asked.values()}, sandbox, f"print {i}")
 
     loads = [lambda i=i: job(i) for i in range(4)]
-    with engine.cluster(scheduler) as (executor, window):
-        assert window == 4
-        places = {executor.submit(os.getpid).result() for _ in range(20)}
+    with engine.cluster(scheduler) as judges:
+        assert judges.window == 4
+        places = {judges.executor.submit(os.getpid).result() for _ in range(20)}
         assert os.getpid() not in places
-        found = dict(engine.judged(loads, executor, window))
+        found = dict(engine.judged(loads, judges))
     assert [found[load].fingerprint for load in loads] == [f"print {i}" for i in range(4)]
     assert {v.mistake for r in found.values() for v in r.verdicts} == {"not written"}
 

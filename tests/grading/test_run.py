@@ -84,9 +84,8 @@ def judge(monkeypatch, template):
     @contextmanager
     def threads(workers):
         with ThreadPoolExecutor(1) as pool:
-            yield pool, 2
+            yield engine.Judges(pool, 2, grade)
 
-    monkeypatch.setattr(engine, "grade_here", grade)
     monkeypatch.setattr(engine, "processes", threads)
     return calls
 
