@@ -143,8 +143,9 @@ def test_only_code_counts():
         (b'{"cells": {"a": 1}}', "format 4"),
         (b" " * (LARGEST + 1), "larger than 20 MiB"),
         (notebook(*[code("")] * (CELLS + 1)), "more than 1000 cells"),
+        (b'{"cells": [' + b"{}," * 999_999 + b"{}]}", "more than 1000000 brackets"),
     ],
-    ids=["empty", "no text", "nested", "a list", "format 3", "cells in a dictionary", "large", "many cells"],
+    ids=["empty", "no text", "nested", "a list", "format 3", "cells in a dictionary", "large", "many cells", "many brackets"],
 )
 def test_what_is_no_notebook_is_refused(text, words):
     with pytest.raises(ValueError, match=words):

@@ -161,11 +161,11 @@ def test_memory_beyond_the_limit_is_an_error_of_the_students_code(sandbox):
 
 
 class Told:
-    """A process that says what it was told to say."""
+    """A running worker that says what it was told to say."""
 
     def __init__(self, *answers, code=None):
         self.stdin, self.stdout = io.BytesIO(), io.BytesIO(b"".join(answers))
-        self.pid, self.code, self.killed = 2**22 + 1, code, False
+        self.process, self.code, self.killed = self, code, False
 
     def poll(self):
         return self.code
@@ -173,7 +173,10 @@ class Told:
     def wait(self, timeout=None):
         return self.code
 
-    def kill(self):
+    def usage(self):
+        return 0, 1
+
+    def end(self):
         self.killed = True
 
 

@@ -1,0 +1,31 @@
+"""Looks into the parent and the judge by the calls of a debugger."""
+
+from tests.grading.attacks import REFUSED
+
+CODE = (
+    REFUSED
+    + """
+import ctypes, os
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def call(function, *arguments):
+    if function(*map(ctypes.c_long, arguments)) < 0:
+        raise OSError(ctypes.get_errno())
+
+def responsibilities(log_joint):
+    room = ctypes.create_string_buffer(64)
+    piece = (ctypes.c_void_p * 2)(ctypes.addressof(room), 64)
+    refused(
+        lambda: call(libc.ptrace, 16, os.getppid(), 0, 0),
+        lambda: call(libc.ptrace, 16, @JUDGE@, 0, 0),
+        lambda: call(libc.ptrace, 0, 0, 0, 0),
+        lambda: call(libc.process_vm_readv, os.getpid(), ctypes.addressof(piece), 1, ctypes.addressof(piece), 1, 0),
+        lambda: open("/proc/1/mem", "rb+"),
+        lambda: open("/proc/@JUDGE@/mem", "rb+"),
+        lambda: os.listdir("/proc/@JUDGE@/fd"),
+    )
+"""
+)
+SEEN = r"refused 7 of 7 \[\]"
+NEEDS = "bubblewrap"
