@@ -94,8 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _grade(words: argparse.Namespace, root: Path) -> int:
+    from genedu.grading.limits import limits_of
     from genedu.grading.run import Options, grade_class  # torch and nbgrader: not for the other commands
-    from genedu.grading.sandbox import limits_of
 
     options = Options(
         workers=words.workers,

@@ -23,8 +23,8 @@ def said(verdict: Verdict) -> str:
 
 
 def harmless(text: str) -> str:
-    """Markdown without HTML and without links that run something."""
-    return re.sub(r"(?i)(javascript|vbscript|data):", r"\1&#58;", text.replace("<", "&lt;"))
+    """Markdown without HTML, links and pictures: none of them is there to be clicked or fetched."""
+    return re.sub(r"\](?=[(:\[])", "] ", text.replace("<", "&lt;"))
 
 
 def copy(text: bytes, handed_out: Path, result: Result) -> str:

@@ -13,8 +13,10 @@ from itertools import islice
 from multiprocessing.connection import wait as ready
 
 from genedu.grading.judging import Job, grade
+from genedu.grading.limits import Limits
 from genedu.grading.results import Result
-from genedu.grading.sandbox import Limits, Sandbox, find_sandbox
+from genedu.grading.sandbox import Sandbox, find_sandbox
+from genedu.handle import words
 
 Load = Callable[[], Job]  # a job whose notebook is read when its turn comes
 
@@ -95,17 +97,14 @@ def judged(jobs: Iterable[Load], judges: Judges) -> Iterator[tuple[Load, Result 
 
 
 def said(error: Exception) -> str:
-    return "the judging process ended" if isinstance(error, BrokenExecutor) else f"the judge failed: {type(error).__name__}"
+    return "the judging process ended" if isinstance(error, BrokenExecutor) else f"the judge failed: {words(error)}"
 
 
 def grade_there(job: Job) -> Result:
-    """Judge on another machine: what bubblewrap is there decides, not where the job comes from."""
-    here = job.sandbox
-    if here.bubblewrap:
-        here = _sandbox(here.limits, here.concealed)
-    return grade(replace(job, sandbox=here))
+    """Judge on another machine: in a jail if there is one, wherever the job comes from."""
+    return grade(replace(job, sandbox=_sandbox(job.sandbox.limits, job.sandbox.concealed, job.sandbox.jailed)))
 
 
 @cache
-def _sandbox(limits: Limits, concealed: tuple[str, ...]) -> Sandbox:
-    return find_sandbox(limits, concealed)
+def _sandbox(limits: Limits, concealed: tuple[str, ...], jailed: bool) -> Sandbox:
+    return find_sandbox(limits, concealed, jailed=jailed)

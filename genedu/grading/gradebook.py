@@ -3,11 +3,12 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from genedu.grading.course import Assignment
@@ -85,10 +86,16 @@ def _cells(book: Any, name: str) -> dict[str, float]:
         return {}
 
 
-def fill(file: Path, results: list[Result], known: dict[str, Assignment]) -> None:
+def fill(
+    file: Path,
+    results: list[Result],
+    known: dict[str, Assignment],
+    rewritten: Mapping[tuple[str, str], Collection[str]] = MappingProxyType({}),
+) -> None:
     """Enter all results at once: either all of them are there afterwards, or it is as before.
 
-    Points that a person set stay, and are marked for another look where the automatic ones changed.
+    Points that a person set stay, and are marked for another look where the automatic ones changed, or the text for which
+    they were given (`rewritten`: cells by student and exercise).
     A cell for a person to grade that holds nothing gets 0, as nbgrader does it.
     """
     with _opened(file) as book:
@@ -104,7 +111,7 @@ def fill(file: Path, results: list[Result], known: dict[str, Assignment]) -> Non
             notebook = _submission(book, api, result)
             for grade in _grades(book, api, notebook):
                 auto = scores.get(grade.cell.name)
-                changed = grade.auto_score != auto
+                changed = grade.auto_score != auto or grade.cell.name in rewritten.get((result.student, result.assignment), ())
                 grade.auto_score = auto
                 if grade.manual_score is None:
                     grade.needs_manual_grade = auto is None

@@ -46,11 +46,17 @@ def mounts(concealed: list[Path]) -> list[str]:
     above = {parent for path in shown for parent in path.parents if parent != Path("/")}
     words += [word for path in sorted(above) for word in ("--perms", "0755", "--dir", str(path))]  # else for root alone
     words += [word for path in shown for word in ("--ro-bind", str(path), str(path))]
-    for secret in (p.resolve() for p in concealed):
-        if any(secret.is_relative_to(s) for s in shown):
-            words += ["--tmpfs", str(secret), "--remount-ro", str(secret)]
-            again = [s for s in (*shown, *python_inside(secret)) if s.is_relative_to(secret) and s != secret]
+    for secret in sorted({p.resolve() for p in concealed}):
+        covered = any(secret.is_relative_to(p.resolve()) and secret != p.resolve() for p in concealed)
+        if covered and not any(secret.is_relative_to(p) for p in python_inside(secret)):
+            continue  # by one above it
+        if secret.is_file() and any(secret.is_relative_to(s) for s in shown):
+            words += ["--ro-bind", "/dev/null", str(secret)]
+        elif any(secret.is_relative_to(s) for s in shown):
+            words += ["--tmpfs", str(secret)]
+            again = [s for s in dict.fromkeys((*shown, *python_inside(secret))) if s.is_relative_to(secret) and s != secret]
             words += [word for path in again for word in ("--ro-bind", str(path), str(path))]
+            words += ["--remount-ro", str(secret)]
     return words
 
 

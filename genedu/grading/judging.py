@@ -15,7 +15,7 @@ import torch
 
 from genedu.checks import outcomes
 from genedu.grading.course import Asked, Assignment
-from genedu.grading.notebook import Cell, Plan, cells, left_blank, plan, tree
+from genedu.grading.notebook import Cell, Plan, cells, left_blank, plan, texts, tree
 from genedu.grading.remote import RemoteHandle, Worker, numbered, working
 from genedu.grading.results import Result, Verdict
 from genedu.grading.sandbox import Sandbox
@@ -90,7 +90,8 @@ class _Session:
             self.walk(laid)
         order = [a.question for a in job.assignment.asked.values()]
         self.verdicts.sort(key=lambda v: order.index(v.question))
-        blank = left_blank(job.assignment, tree(job.notebook)) if laid.steps else list(job.assignment.by_hand)
+        found = tree(job.notebook) if laid.steps else []
+        blank = left_blank(job.assignment, found)
         if written := [id for id in job.assignment.by_hand if id not in blank]:
             self.attention.append(f"to be graded by hand: {', '.join(written)}")
         return Result(
@@ -100,6 +101,7 @@ class _Session:
             notes=self.notes,
             attention=self.attention,
             blank=blank,
+            texts=texts(job.assignment, found),
             gap=job.sandbox.gap,
             clock=self.clock,
             answers=laid.answers,

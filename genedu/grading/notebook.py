@@ -10,6 +10,7 @@ from genedu.grading.course import Asked, Assignment
 
 LARGEST = 20 * 2**20  # bytes of a notebook; pictures in its outputs included
 CELLS = 1000
+BRACES = 1_000_000  # each may become a dictionary of the judge's
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def tree(text: bytes) -> list[dict[str, Any]]:
     """
     if len(text) > LARGEST:
         raise ValueError(f"the notebook is larger than {LARGEST >> 20} MiB: clear its outputs")
+    if text.count(b"{") + text.count(b"[") > BRACES:
+        raise ValueError(f"the notebook has more than {BRACES} brackets: clear its outputs")
     try:
         read = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -113,6 +116,12 @@ def plan(assignment: Assignment, found: list[Cell]) -> Plan:
             attention.append(f"{step.asked.name} is defined again below its check")
     own = [s.cell.source.strip() for s in steps if not s.asked and s.cell.id not in assignment.locked]
     return Plan(steps, notes, attention, hashlib.sha256("\n".join(own).encode("utf-8", "replace")).hexdigest())
+
+
+def texts(assignment: Assignment, found: list[dict[str, Any]]) -> dict[str, str]:
+    """Hashes of what stands in the cells for a person to grade."""
+    written = {mark(cell): source(cell).strip() for cell in found}
+    return {id: hashlib.sha256(written.get(id, "").encode("utf-8", "replace")).hexdigest() for id in assignment.by_hand}
 
 
 def left_blank(assignment: Assignment, found: list[dict[str, Any]]) -> list[str]:

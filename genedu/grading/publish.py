@@ -1,6 +1,7 @@
 """Tables and pages of a class, under names or pseudonyms, each written in one move."""
 
 import hmac
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from genedu.grading.tables import questions_table, table, totals_table
 def pseudonym(secret: bytes, student: str) -> str:
     """The same at each run of a course, and nobody's without its secret."""
     return "student-" + hmac.new(secret, b"pseudonym " + student.encode(), "sha256").hexdigest()[:8]
+
+
+def forget(page: Path) -> None:
+    """Remove a page, and its folders if nothing else is in them."""
+    page.unlink(missing_ok=True)
+    with suppress(OSError):
+        page.parent.rmdir()
+        page.parent.parent.rmdir()
 
 
 def publish(
@@ -40,16 +49,13 @@ def publish(
         shown, other = (students[r.student], r.student)[:: 1 if pseudonyms else -1]
         mark = marked.get((r.student, r.assignment), Marks())
         page = Path("feedback") / shown / r.assignment / f"{r.assignment}.html"
-        (out / "feedback" / other / r.assignment / f"{r.assignment}.html").unlink(
-            missing_ok=True
-        )  # of a run under the other name
+        forget(out / "feedback" / other / r.assignment / f"{r.assignment}.html")  # of a run under the other name
         words = feedback(r, known[r.assignment], shown=shown, scores=mark.by_hand, comments=mark.comments)
         write(out / page, words)
         rows.append((shown, r, mark))
         if changed := [cell for cell in mark.open if cell in mark.by_hand]:
-            r = replace(
-                r, attention=[*r.attention, f"points set by hand stand, the automatic ones changed: {', '.join(changed)}"]
-            )
+            why = f"points set by hand stand, what they were set for has changed: {', '.join(changed)}"
+            r = replace(r, attention=[*r.attention, why])
         entries.append(Entry(shown, r, mark.total, page.as_posix(), mark.by_hand))
     write(out / "grades.csv", questions_table(rows, known))
     write(out / "totals.csv", totals_table(rows))

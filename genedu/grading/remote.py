@@ -15,14 +15,16 @@ from typing import Any
 
 from torch import Tensor
 
-from genedu.grading.processes import resident
-from genedu.grading.sandbox import Limits, Sandbox
+from genedu.grading.limits import Limits
+from genedu.grading.processes import Running
+from genedu.grading.sandbox import START, Sandbox
 from genedu.grading.wire import Malformed, encode, read
 from genedu.handle import Argument, CallFailed, Value
 
 TICK = 0.2  # seconds between two looks at memory and clock
 HINT = 400  # characters of a message by a student's code that are kept
-CPU_LIMIT = (152, 137)  # how bubblewrap says that a process was killed for its CPU time: 128 + SIGXCPU, SIGKILL
+CPU_LIMIT = (-24, 152)  # killed for its computing time: SIGXCPU; bubblewrap says 128 + the signal
+KILLED = (-9, 137)
 KNOWN = frozenset(  # mistakes that a handle names; others would be words of the student's in the list for the class
     ("not written", "exits", "raises", "wrong type", "wrong weights", "no gradient", "not defined")
 )
@@ -31,16 +33,16 @@ KNOWN = frozenset(  # mistakes that a handle names; others would be words of the
 class Worker:
     """A running worker. `lost` says why it is no more, "" while it lives; `clock` if it was too slow on the clock."""
 
-    def __init__(self, process: subprocess.Popen[bytes], limits: Limits, until: float = math.inf) -> None:
-        self.process, self.limits, self.until = process, limits, until
+    def __init__(self, running: Running, limits: Limits, until: float = math.inf) -> None:
+        self.running, self.process, self.limits, self.until = running, running.process, limits, until
         self.lost, self.mistake, self.clock = "", "", False
         self._deadline: float | None = None
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
-    def ask(self, request: dict[str, Any]) -> Any:
-        """The worker's answer to a request; it must come before `until` and within the limit on the clock.
+    def ask(self, request: dict[str, Any], *, wall: float | None = None) -> Any:
+        """The worker's answer to a request; it must come before `until` and within the limit on the clock, or `wall`.
 
         Raises:
             CallFailed: the student's code failed, or the worker is lost.
@@ -49,7 +51,7 @@ class Worker:
             raise CallFailed(self.lost, self.mistake)
         assert self.process.stdin and self.process.stdout
         message = encode(request)
-        self._deadline = min(time.monotonic() + self.limits.wall, self.until)
+        self._deadline = min(time.monotonic() + (wall or self.limits.wall), self.until)
         try:
             self.process.stdin.write(message)
             self.process.stdin.flush()
@@ -77,8 +79,7 @@ class Worker:
         """End the worker; the first reason stays."""
         if not self.lost:
             self.lost, self.mistake = why, mistake
-        with contextlib.suppress(OSError):
-            self.process.kill()
+        self.running.end()  # and with it all that may hold its pipe open
 
     def _bury(self) -> None:
         """The worker has ended by itself: say how."""
@@ -87,21 +88,33 @@ class Worker:
         code = self.process.poll()
         if code is None:
             self.lose("it closed its connection to the judge", "process ended")
-        elif code in (-24, *CPU_LIMIT):
+        elif code in CPU_LIMIT:
             self.lose(f"it used more than {self.limits.seconds} s of computing time", "too slow")
+        elif code in KILLED:  # if by the kernel, for want of memory, then another one may be to blame
+            self.clock = True
+            self.lose("its process was killed, by itself or for want of memory", "process ended")
         else:
             self.lose(f"it ended the whole process ({how(code)})", "process ended")
 
     def _watch(self) -> None:
-        """End the worker when it is late or its processes take too much memory together."""
+        """End the worker when it is late or its processes take too much together."""
         while not self._over.wait(TICK) and not self.lost:
-            late = self._deadline
-            if late is not None and time.monotonic() > late:
-                self.clock = True
-                many = self.limits.wall if late < self.until else self.limits.total
-                self.lose(f"it did not end within {many:.0f} s", "too slow")
-            elif resident(self.process.pid) > self.limits.memory:
-                self.lose(f"it took more than {self.limits.memory >> 20} MiB of memory", "too much memory")
+            try:
+                self._look()
+            except Exception as error:  # unwatched, it could do as it likes
+                self.lose(f"it could not be watched ({type(error).__name__})", "process ended")
+
+    def _look(self) -> None:
+        late = self._deadline
+        if late is not None and time.monotonic() > late:
+            self.clock = True
+            many = self.limits.wall if late < self.until else self.limits.total
+            return self.lose(f"it did not end within {many:.0f} s", "too slow")
+        memory, processes = self.running.usage()
+        if memory > self.limits.memory:
+            self.lose(f"it took more than {self.limits.memory >> 20} MiB of memory", "too much memory")
+        elif processes > self.limits.processes:
+            self.lose(f"it started more than {self.limits.processes} processes", "too many processes")
 
     def close(self) -> None:
         self._over.set()
@@ -111,9 +124,12 @@ class Worker:
 @contextmanager
 def working(sandbox: Sandbox, hidden: tuple[str, ...] = (), *, until: float = math.inf) -> Iterator[Worker]:
     """A worker in the sandbox, ended with the block."""
-    with sandbox.worker(hidden) as process:
-        worker = Worker(process, sandbox.limits, until)
+    with sandbox.worker(hidden) as running:
+        worker = Worker(running, sandbox.limits, until)
         try:
+            # So that it is there, before student code is; on a busy machine its start may take its time.
+            worker.ask({"do": "run", "source": "", "cell": 0, "seed": 0}, wall=START)
+            running.meet(sandbox.limits.bounds(processes=False))
             yield worker
         finally:
             worker.close()

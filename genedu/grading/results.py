@@ -45,6 +45,7 @@ class Result:
     notes: list[str] = field(default_factory=list)  # what happened, told to the student
     attention: list[str] = field(default_factory=list)  # why a person should look
     blank: list[str] = field(default_factory=list)  # cells for a person to grade in which nothing was written
+    texts: dict[str, str] = field(default_factory=dict)  # hashes of what stands in the cells for a person to grade
     gap: str = ""  # what the sandbox did not protect
     clock: bool = False  # it was stopped by the clock, which other work on the machine may have slowed
     answers: str = ""  # a hash of what the student wrote

@@ -12,7 +12,7 @@ import sqlite3
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -24,9 +24,10 @@ from genedu.grading import copies, engine
 from genedu.grading.course import Assignment, assignments, seed_of
 from genedu.grading.gradebook import fill, marks, register
 from genedu.grading.judging import Job
+from genedu.grading.limits import Limits
 from genedu.grading.publish import publish
 from genedu.grading.results import Result, store, stored, write
-from genedu.grading.sandbox import Limits, Sandbox, find_sandbox
+from genedu.grading.sandbox import Sandbox, find_sandbox
 from genedu.grading.submissions import Stray, Submission, find
 from genedu.grading.summary import Entry
 
@@ -73,27 +74,31 @@ def grade_class(source: Path, out: Path, root: Path, options: Options | None = N
         raise ValueError(f"workers must be at least 1, got {options.workers}")
     source, out, root = source.absolute(), out.absolute(), root.absolute()
     known = assignments(root)
+    if out.is_relative_to(source) and source.is_dir():
+        raise ValueError(f"the grades must not lie among the submissions: give an --out that is not in {source}")
     found, strays = find(source, known)
     out.mkdir(parents=True, exist_ok=True)
     with alone(out):
-        secret = secret_of(options.secret or out / "secret")
+        secret = secret_of(options.secret) if options.secret else secret_of(out / "secret", make=True)
         kept = [] if not found and not (out / "results").is_dir() else everything(out / "results", known)
         if not found and not kept:
             raise ValueError(f"there must be notebooks to grade in {source}, there are none" + told(strays))
         sandbox = find_sandbox(options.limits, tuple(map(str, (root, source, out))), jailed=options.jailed)
-        graded = 0
+        graded, rewritten = 0, {}
         for s, result in fresh(found, known, secret, sandbox, out / "results", options):
-            store(out / "results", result)
+            if old := stored(out / "results", s.student, s.assignment):
+                rewritten[s.student, s.assignment] = [c for c in result.texts if old.texts.get(c) != result.texts[c]]
             graded += 1
             with suppress(OSError, zipfile.BadZipFile):  # it has gone since it was judged
                 exercise = root / "exercises" / s.assignment / f"{s.assignment}.ipynb"
                 place = out / "autograded" / s.student / s.assignment / f"{s.assignment}.ipynb"
                 write(place, copies.copy(s.read(), exercise, result))
+            store(out / "results", result)  # last: with it, the submission is done
         book = out / "gradebook.db"
         results = everything(out / "results", known)
         for name in sorted({r.assignment for r in results}):
             register(book, root, known[name])
-        fill(book, results, known)
+        fill(book, results, known, rewritten)
         entries = publish(out, results, known, marks(book), strays, secret, pseudonyms=options.pseudonyms)
     return Report(graded, len(found) - graded, entries, strays, next((r.gap for r in results if r.gap), ""), out / "index.html")
 
@@ -101,24 +106,27 @@ def grade_class(source: Path, out: Path, root: Path, options: Options | None = N
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
     """One run at a time in a folder; the lock goes with the process, however it ends."""
-    lock = sqlite3.connect(out / ".lock", timeout=0, isolation_level=None)
     try:
+        lock = sqlite3.connect(out / ".lock", timeout=0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise ValueError(f"{out} must be a folder that you can write to ({error})") from None
+    with closing(lock):
         try:
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            raise ValueError(f"another run is at work in {out}: wait for it, or stop it") from None
+        except sqlite3.Error as error:
+            if "locked" in str(error):
+                raise ValueError(f"another run is at work in {out}: wait for it, or stop it") from None
+            raise ValueError(f"{out / '.lock'} cannot be used as a lock ({error}): delete it") from None
         yield
-    finally:
-        lock.close()
 
 
-def secret_of(file: Path) -> bytes:
-    """The course's secret, from which the graded cases are drawn; made on first use, for the owner's eyes only."""
-    try:
+def secret_of(file: Path, *, make: bool = False) -> bytes:
+    """The course's secret, from which the graded cases are drawn; `make` one if there is none, for the owner's eyes only."""
+    if make and not file.exists():
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
             made.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
+    if not file.is_file():
+        raise ValueError(f"there must be a secret in {file}, there is no such file: leave --secret out to have one made")
     found = file.read_text(encoding="utf-8").strip().encode()
     if len(found) < 16:
         raise ValueError(f"the secret in {file} must have at least 16 characters, it has {len(found)}: delete it for a new one")

@@ -10,47 +10,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from genedu.grading import jail, seccomp
-from genedu.grading.processes import adopt_orphans, children, end
+from genedu.grading.limits import Limits
+from genedu.grading.processes import Running, adopt_orphans, children
 from genedu.grading.view import PACKAGE, view
 from genedu.grading.wire import Malformed, encode, read
 
-MIB = 2**20
 GAP = (
-    "Student code runs under limits alone. It can read your files (solutions and other submissions too), write where you "
-    "can write, and use the network. Grade so only what you trust, or in a container."
+    "Student code runs under limits alone: it can read your files, solutions and other submissions too, change them, the "
+    "checks and the grades too, end this program, and use the network. Grade so only what you trust, or in a container."
 )
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use. `seconds` bounds one cell or one question in CPU time, `wall` in time on the clock."""
-
-    seconds: int = 30
-    wall: float = 90.0
-    total: float = 300.0  # on the clock, for the whole submission
-    memory: int = 4096 * MIB  # address space of a process, and what all of them hold together
-    processes: int = 32
-    file: int = 16 * MIB  # a file
-    folder: int = 64 * MIB  # all files, with bubblewrap
-
-
-def limits_of(seconds: int | None) -> Limits:
-    """The usual limits, with another computing time; clocks grow with it.
-
-    Raises:
-        ValueError: it is not at least a second.
-    """
-    if seconds is None:
-        return Limits()
-    if seconds < 1:
-        raise ValueError(f"seconds must be at least 1, got {seconds}")
-    return Limits(seconds=seconds, wall=3.0 * seconds, total=10.0 * seconds)
+START = 60.0  # seconds in which a worker must have started
+PROBE = "import threading\nthread = threading.Thread(target=len, args=('a',))\nthread.start()\nthread.join()"
 
 
 @dataclass(frozen=True)
@@ -59,21 +38,23 @@ class Sandbox:
 
     bubblewrap: str = ""
     gap: str = ""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     concealed: tuple[str, ...] = ()  # folders that must not be seen: the course, the submissions, the grades
+    jailed: bool = True  # what was asked for
 
     @contextmanager
-    def worker(self, hidden: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self, hidden: tuple[str, ...] = ()) -> Iterator[Running]:
         """A worker to whom the `hidden` files of the package are not there. When the block ends, nothing of it is left."""
         seen = view(hidden)
         adopt_orphans()
-        before = children()
+        before = None if self.bubblewrap else children()
         with tempfile.TemporaryDirectory(prefix="genedu-worker-", ignore_cleanup_errors=True) as scratch:
             process = self._jailed(seen) if self.bubblewrap else self._limited(seen, Path(scratch))
+            running = Running(process, before)
             try:
-                yield process
+                yield running
             finally:
-                end(process, before)
+                running.end()
                 for pipe in (process.stdin, process.stdout, process.stderr):
                     with suppress(OSError):  # what was never read is lost
                         pipe.close()  # type: ignore[union-attr]
@@ -107,12 +88,18 @@ class Sandbox:
         return self._start([], 0, surroundings(str(own), str(home)), cwd=home, user=user)
 
     def _start(
-        self, words: list[str], become: int, environment: dict[str, str], *, cwd=None, user=None, fds=()
+        self,
+        words: list[str],
+        become: int,
+        environment: dict[str, str],
+        *,
+        cwd: Path | None = None,
+        user: int | None = None,
+        fds: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        limits = {"AS": self.limits.memory, "FSIZE": self.limits.file, "NOFILE": 256, "CORE": 0, "CPU": int(self.limits.total)}
-        if self.bubblewrap or user:
-            limits["NPROC"] = self.limits.processes  # else it would count all that the instructor runs
-        settings = json.dumps({"cpu": self.limits.seconds, "limits": limits, "user": become})
+        limits = self.limits.bounds(processes=bool(self.bubblewrap or user))
+        judge = 0 if self.bubblewrap else os.getpid()
+        settings = json.dumps({"cpu": self.limits.seconds, "limits": limits, "user": become, "judge": judge})
         return subprocess.Popen(
             [*words, sys.executable, "-P", "-s", "-m", "genedu.grading.worker", settings],
             stdin=subprocess.PIPE,
@@ -134,7 +121,11 @@ def surroundings(package: str, home: str) -> dict[str, str]:
     places = {"HOME": home, "TMPDIR": home, "MPLCONFIGDIR": f"{home}/.matplotlib", "IPYTHONDIR": f"{home}/.ipython"}
     habits = {"GENEDU_PROGRESS": "0", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "USER": "student", "LANG": "C.UTF-8"}
     system = {k: os.environ[k] for k in ("SYSTEMROOT", "LD_LIBRARY_PATH") if k in os.environ}
-    return python | places | habits | system | {"PATH": "/usr/bin:/bin"}
+    if os.name == "nt":
+        system |= {"PATH": os.environ.get("PATH", ""), "USERPROFILE": home, "TEMP": home, "TMP": home}
+    else:
+        system["PATH"] = "/usr/bin:/bin"
+    return python | places | habits | system
 
 
 def find_sandbox(limits: Limits | None = None, concealed: tuple[str, ...] = (), *, jailed: bool = True) -> Sandbox:
@@ -154,7 +145,7 @@ def find_sandbox(limits: Limits | None = None, concealed: tuple[str, ...] = (), 
         if not (fault := fault_of(made)):
             return made
         why = f"bubblewrap does not work here: {fault}"
-    made = Sandbox("", f"{GAP} Reason: {why}.", limits, concealed)
+    made = Sandbox("", f"{GAP} Reason: {why}.", limits, concealed, jailed)
     if fault := fault_of(made):
         raise ValueError(f"no worker can be started ({fault}); {why}. Grade as an ordinary user who can read Python's folders")
     return made
@@ -163,15 +154,20 @@ def find_sandbox(limits: Limits | None = None, concealed: tuple[str, ...] = (), 
 def fault_of(sandbox: Sandbox) -> str:
     """Why no worker starts in the sandbox; "" if one does."""
     try:
-        with sandbox.worker() as process:
+        with sandbox.worker() as running:
+            process = running.process
             assert process.stdin and process.stdout and process.stderr
+            clock = threading.Timer(START, running.end)
+            clock.start()
             try:
-                process.stdin.write(encode({"do": "run", "source": "", "cell": 0, "seed": 0}))
+                process.stdin.write(encode({"do": "run", "source": PROBE, "cell": 0, "seed": 0}))
                 process.stdin.flush()
-                return "" if read(process.stdout) == {"value": None} else "it answers strangely"
+                return "" if read(process.stdout) == {"value": None} else "it cannot start a thread"
             except (EOFError, OSError, Malformed):
-                end(process, children())
+                running.end()
                 said = process.stderr.read().decode(errors="replace").strip().splitlines()
                 return said[-1] if said else f"it ends at once, with {process.returncode}"
+            finally:
+                clock.cancel()
     except OSError as error:
         return f"{type(error).__name__}: {error}"

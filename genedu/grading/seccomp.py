@@ -31,6 +31,7 @@ CALLS = {
     "pivot_root": (155, 41),
     "open_by_handle_at": (304, 265),
 }
+SOCKET, FAMILIES = (41, 198), (1, 2, 10)  # local, IPv4, IPv6; a namespace of networks does not hold back others (vsock)
 CLONE, CLONE3 = (56, 220), (435, 435)
 NEW_USER = 0x10000000  # clone's flag for a namespace of users
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, the kernel's name of the machine
@@ -49,6 +50,9 @@ def program(machine: str | None = None) -> bytes:
     steps = [(LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, name), (RETURN, 0, 0, KILL), (LOAD, 0, 0, NUMBER)]
     if machine == "x86_64":  # the same calls under other numbers
         steps += [(LARGE, 0, 1, 0x40000000), (RETURN, 0, 0, FORBIDDEN)]
+    steps += [(EQUAL, 0, 6, SOCKET[column]), (LOAD, 0, 0, FIRST)]
+    steps += [(EQUAL, 3 - i, 0, family) for i, family in enumerate(FAMILIES)]
+    steps += [(RETURN, 0, 0, FORBIDDEN), (RETURN, 0, 0, ALLOW)]
     for numbers in CALLS.values():
         steps += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, FORBIDDEN)]
     steps += [(EQUAL, 0, 1, CLONE3[column]), (RETURN, 0, 0, UNKNOWN)]  # its flags cannot be seen; libc falls back to clone

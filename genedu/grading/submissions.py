@@ -4,6 +4,7 @@ Nothing is unpacked, no link is followed. What is not graded is listed with its 
 """
 
 import hashlib
+import lzma
 import os
 import re
 import stat
@@ -11,7 +12,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,8 @@ from genedu.grading.notebook import LARGEST, cells
 
 MOST = 20_000  # entries of a zip
 MOODLE = re.compile(r"_assignsubmission_file_?$")  # "Jane Doe_1234_assignsubmission_file_"
-CANVAS = re.compile(r"^(.+?)_(?:LATE_)?(\d+)_\d+$", re.I)  # "doejane_LATE_1234_5678": name, student, upload
+CANVAS = re.compile(r"^(.+?)_(?:LATE_)?(\d+)_\d+(?:_.*)?$", re.I)  # "doejane_LATE_1234_5678_x": name, student, upload
+UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Submission:
         if self.inside:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.inside) as member:
                 return member.read(LARGEST + 1)
-        with os.fdopen(os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        with os.fdopen(os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
             return file.read(LARGEST + 1)
 
 
@@ -70,44 +72,53 @@ def find(source: Path, known: dict[str, Assignment]) -> tuple[list[Submission], 
     else:
         raise ValueError(f"submissions must be a folder or a zip, {source} is neither")
     best: dict[tuple[str, str], _File] = {}
+    depth = students_at([f.name for f in files], known)
     for file in sorted(files, key=lambda f: (f.name.name in {f"{n}.ipynb" for n in known}, f.time, str(f.name))):
         try:
             file.found.read()
-            student, assignment = identify(file.name, known, file.found)
-        except (ValueError, OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+            student, assignment = identify(file.name, known, file.found, depth)
+        except UNREADABLE as error:
             strays.append(Stray(str(file.name), str(error)))
             continue
-        if older := best.get((student, assignment)):
+        if older := best.get((student.casefold(), assignment)):
             strays.append(Stray(str(older.name), f"{file.name} of the same student was graded: it is newer, or better named"))
-        best[student, assignment] = file
-    found = [Submission(s, a, f.found.path, f.found.inside) for (s, a), f in best.items()]
+        best[student.casefold(), assignment] = replace(file, found=replace(file.found, student=student, assignment=assignment))
+    found = [f.found for f in best.values()]
     return sorted(found, key=lambda s: (s.assignment, s.student)), strays
 
 
-def identify(name: PurePosixPath, known: dict[str, Assignment], file: Submission) -> tuple[str, str]:
-    """Who handed in which exercise, told by the path; by the cells' ids, where no name of an exercise stands in it.
+def identify(name: PurePosixPath, known: dict[str, Assignment], file: Submission, depth: int = 0) -> tuple[str, str]:
+    """Who handed in which exercise: a folder at `depth` tells who, else the file's name; names below it are the student's own.
 
     Raises:
         ValueError: the notebook belongs to no exercise.
     """
-    folders, stem = list(name.parts[:-1]), name.stem
-    for at, folder in enumerate(folders):
-        if folder in known:  # STUDENT/NN_name/..., or NN_name/STUDENT.ipynb
-            return person(folders[at - 1] if at else _without(stem, folder) or stem), folder
-    for assignment in known:
-        if assignment in stem:
-            return person(_without(stem, assignment) or (folders[-1] if folders else "")), assignment
-    ids = {cell.id for cell in cells(file.read())} - {""}
-    shared = {n: len(ids & set(a.asked)) for n, a in known.items()}
-    assignment = max(shared, key=lambda n: shared[n])
-    if not shared[assignment]:
+    folders, stem = name.parts[:-1], name.stem
+    named = [f for f in folders if f in known] or [a for a in known if a in stem]
+    if not named:
+        ids = {cell.id for cell in cells(file.read())} - {""}
+        shared = {n: len(ids & set(a.asked)) for n, a in known.items()}
+        named = [n for n in sorted(shared, key=lambda n: -shared[n]) if shared[n]]
+    if not named:
         raise ValueError("it belongs to no exercise of the course: neither its name nor its cells tell one")
-    return person(folders[-1] if folders else stem), assignment
+    if len(folders) > depth >= 0 and folders[depth] not in known:
+        return person(folders[depth]), named[0]
+    return person(stem[: stem.index(named[0])].strip(" _-.") if named[0] in stem else stem), named[0]
 
 
-def _without(stem: str, assignment: str) -> str:
-    """What a platform puts before the file's own name."""
-    return stem[: stem.index(assignment)].strip(" _-.") if assignment in stem else ""
+def students_at(names: list[PurePosixPath], known: dict[str, Assignment]) -> int:
+    """The place in the paths where the student's folder stands; -1 where file names tell: all of them lie in one folder.
+
+    Folders above it are the same for all. The least deep of the places holds, since a student may nest folders at will.
+    """
+    deep = [n.parts[:-1] for n in names if len(n.parts) > 1]
+    if not deep or (len(names) > 1 and len({n.parent for n in names}) == 1 and names[0].parent.name not in known):
+        return -1
+    places = [next((at - 1 for at, f in enumerate(parts) if f in known), len(parts) - 1) for parts in deep]
+    place = min(places)
+    while place > 0 and len({parts[:place] for parts in deep}) > 1:
+        place -= 1
+    return place
 
 
 def person(raw: str) -> str:
@@ -117,7 +128,7 @@ def person(raw: str) -> str:
         plain = f"{canvas[1]}_{canvas[2]}"
     safe = re.sub(r"[^\w.@+ -]", "_", plain).strip(". ")[:80]
     if safe != plain or not safe:
-        safe = f"{safe or 'unnamed'}-{hashlib.sha256(raw.encode('utf-8', 'replace')).hexdigest()[:6]}"
+        safe = f"{safe or 'unnamed'}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
     return safe
 
 
@@ -169,7 +180,10 @@ def _in_zip(source: Path, strays: list[Stray]) -> Iterator[_File]:
         elif name.suffix == ".ipynb" and member.file_size > LARGEST:
             why = f"it is larger than {LARGEST >> 20} MiB: outputs to be cleared"
         elif name.suffix == ".ipynb":
-            time = datetime(max(member.date_time[0], 1980), *member.date_time[1:3]).timestamp()
+            try:
+                time = datetime(*member.date_time).timestamp()
+            except (ValueError, OverflowError, OSError):  # a zip can hold the 0th month
+                time = 0.0
             yield _File(name, time, Submission("", "", source, member.filename))
         if why:
             strays.append(Stray(str(name), why))

@@ -116,7 +116,7 @@ def _rows(entries: list[Entry], assignment: Assignment) -> list[_Row]:
     for e in sorted(entries, key=lambda e: e.shown.casefold()):
         why = [told(a, HINT) for a in e.result.attention if not a.startswith(BY_HAND)]
         if e.result.clock:
-            why.append("it was stopped by the clock, which other work on the machine may have slowed: grade it again")
+            why.append("stopped by the clock, twice: the machine may have been slow; --seconds gives it more time")
         if twins := sorted(t.shown for t in same.get(e.result.answers, []) if t is not e and e.points > 0):
             more = f" and {len(twins) - TWINS} more" if len(twins) > TWINS else ""
             why.append(f"the same answers as {', '.join(told(t, NAME) for t in twins[:TWINS])}{more}")

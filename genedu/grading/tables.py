@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 
 from genedu.grading.course import Assignment
@@ -18,7 +19,7 @@ def number(points: float) -> str:
 def text(words: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     line = " ".join(words.split())
-    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
+    return f"'{line}" if line[:1] in ("=", "+", "-", "@") and not re.fullmatch(r"-?[\d.e+-]+", line) else line
 
 
 def table(rows: Iterable[Iterable[str]]) -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from genedu.grading.sandbox import Limits, find_sandbox
+from genedu.grading.limits import Limits
+from genedu.grading.sandbox import find_sandbox
 from tests.exercises.common import ROOT
 
 LIMITS = Limits(seconds=3, wall=12.0, total=60.0)

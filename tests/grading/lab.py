@@ -12,13 +12,14 @@ import pytest
 
 from genedu.grading.course import Asked, Assignment, assignments
 from genedu.grading.judging import Job, grade
+from genedu.grading.limits import MIB, Limits
 from genedu.grading.results import Result
-from genedu.grading.sandbox import MIB, Limits, Sandbox, find_sandbox
+from genedu.grading.sandbox import Sandbox, find_sandbox
 from tests.exercises.common import ROOT, cell
 
 MARK = re.compile(r"^ *### (BEGIN|END) SOLUTION\n", re.M)
 MISSING = "no bubblewrap on this machine: make system installs it"
-SMALL = Limits(seconds=2, wall=6.0, total=40.0, memory=2048 * MIB, processes=16, file=8 * MIB, folder=32 * MIB)
+SMALL = Limits(seconds=2, wall=6.0, total=60.0, memory=2048 * MIB, processes=16, file=8 * MIB, folder=32 * MIB)
 
 
 @cache

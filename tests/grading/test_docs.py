@@ -47,7 +47,7 @@ def test_its_make_targets_and_files_are_there():
 
 
 def test_its_limits_are_those_of_the_code():
-    from genedu.grading.sandbox import Limits
+    from genedu.grading.limits import Limits
 
     limits = Limits()
     assert (limits.seconds, limits.total, limits.memory, limits.processes, limits.folder) == (30, 300.0, 4 << 30, 32, 64 << 20)

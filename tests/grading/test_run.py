@@ -21,9 +21,9 @@ from genedu.checks import Outcome
 from genedu.cli import main
 from genedu.grading import course, engine, gradebook, run
 from genedu.grading.gradebook import COURSE, marks
+from genedu.grading.limits import Limits
 from genedu.grading.results import Result, Verdict, store, stored
 from genedu.grading.run import Options, grade_class
-from genedu.grading.sandbox import Limits
 from tests.exercises.common import ROOT
 from tests.exercises.students import empty, hand_in, released, solved, students
 
@@ -184,7 +184,7 @@ def test_points_that_a_person_set_survive_a_regrade(class_of_two, judge, templat
     submit(class_of_two / "submitted", "bob", solved(TWO))
     assert {e.shown: e.points for e in quick(class_of_two, template).entries} == {"alice": 8, "bob": 8.5}
     assert (
-        "points set by hand stand, the automatic ones changed: m-step-check"
+        "points set by hand stand, what they were set for has changed: m-step-check"
         in (class_of_two / "grades" / "index.html").read_text()
     )
 
@@ -247,9 +247,10 @@ def test_a_submission_that_goes_away_is_for_a_person_and_the_rest_is_graded(clas
         return found
 
     monkeypatch.setattr(run, "find", finds)
+    gone = class_of_two / "submitted" / "alice" / TWO / f"{TWO}.ipynb"
     done = quick(class_of_two, template)
     assert {e.shown: (e.points, e.result.attention) for e in done.entries} == {
-        "alice": (0, ["the judge failed: FileNotFoundError"]),
+        "alice": (0, [f"the judge failed: FileNotFoundError: [Errno 2] No such file or directory: {str(gone)!r}"]),
         "bob": (0, []),
     }
 
@@ -260,6 +261,59 @@ def test_results_of_other_chapters_and_earlier_runs_stay_in_the_class(class_of_t
     submit(class_of_two / "submitted", "alice", solved(ONE), ONE)
     done = quick(class_of_two, template)
     assert {(e.shown, e.result.assignment) for e in done.entries} == {("alice", ONE), ("alice", TWO), ("bob", TWO)}
+
+
+def test_grades_do_not_lie_among_the_submissions(class_of_two, judge, template):
+    """Their copies would be taken for newer submissions."""
+    with pytest.raises(ValueError, match="give an --out that is not in"):
+        grade_class(class_of_two, class_of_two / "grades", ROOT)
+
+
+def test_a_secret_that_is_named_must_be_there(class_of_two, judge, template):
+    with pytest.raises(ValueError, match="there is no such file"):
+        quick(class_of_two, template, secret=class_of_two / "typing-error")
+    (class_of_two / "mine").write_text("a secret of the course, long enough\n")
+    assert quick(class_of_two, template, secret=class_of_two / "mine").graded == 2
+    assert not (class_of_two / "grades" / "secret").exists()
+
+
+def test_a_folder_that_cannot_be_used_is_said(class_of_two, judge, template):
+    (class_of_two / "grades" / ".lock").mkdir(parents=True)
+    with pytest.raises(ValueError, match="must be a folder that you can write to"):
+        quick(class_of_two, template)
+    (class_of_two / "grades" / ".lock").rmdir()
+    (class_of_two / "grades" / ".lock").write_text("no database, and too long to be an empty one " * 30)
+    with pytest.raises(ValueError, match="cannot be used as a lock"):
+        quick(class_of_two, template)
+
+
+def test_a_text_that_changed_after_it_was_graded_by_hand_is_told(class_of_two, judge, template):
+    texts = {"m-step-check": "first"}
+    judge.replies = [lambda r: replace(r, texts=dict(texts)) for _ in range(3)]
+    quick(class_of_two, template)
+    with Gradebook(f"sqlite:///{class_of_two}/grades/gradebook.db", COURSE) as book:
+        grade = book.find_grade("m-step-check", TWO, TWO, "alice")
+        grade.manual_score, grade.needs_manual_grade = 1, False
+        book.db.commit()
+        book.engine.dispose()
+    assert not marks(class_of_two / "grades" / "gradebook.db")["alice", TWO].open
+    texts["m-step-check"] = "second"
+    submit(class_of_two / "submitted", "alice", {**solved(TWO), "02.4": empty(TWO)["02.4"]})
+    quick(class_of_two, template)
+    mark = marks(class_of_two / "grades" / "gradebook.db")["alice", TWO]
+    assert mark.open == ["m-step-check"] and mark.by_hand == {"m-step-check": 1}
+
+
+def test_a_run_that_ends_between_two_files_of_a_submission_makes_both(class_of_two, judge, template, monkeypatch):
+    def ends(folder, result):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "store", ends)
+    with pytest.raises(KeyboardInterrupt):
+        quick(class_of_two, template)
+    monkeypatch.setattr(run, "store", store)
+    assert quick(class_of_two, template).graded == 2
+    assert len(list((class_of_two / "grades" / "autograded").glob("*/*/*.ipynb"))) == 2
 
 
 def test_one_run_at_a_time(class_of_two, judge, template):

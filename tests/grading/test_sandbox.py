@@ -11,8 +11,9 @@ import pytest
 
 from genedu.grading import jail, seccomp
 from genedu.grading import sandbox as room
+from genedu.grading.limits import Limits, limits_of
 from genedu.grading.remote import working
-from genedu.grading.sandbox import Limits, Sandbox, fault_of, find_sandbox, limits_of, surroundings
+from genedu.grading.sandbox import Sandbox, fault_of, find_sandbox, surroundings
 from genedu.handle import CallFailed
 from tests.exercises.common import ROOT
 

@@ -55,6 +55,7 @@ def test_nbgraders_folders(tmp_path):
         (f"Jane Doe_1234_assignsubmission_file/{TWO}.ipynb", "Jane Doe_1234"),
         (f"doejane_1234_56789_{TWO}.ipynb", "doejane_1234"),
         (f"doejane_LATE_1234_56789_{TWO}-2.ipynb", "doejane_1234"),
+        (f"doejane_1234_56789_my_{TWO}.ipynb", "doejane_1234"),
         (f"jane.doe@example.org_{TWO}.ipynb", "jane.doe@example.org"),
         (f"Zoë_{TWO}.ipynb", "Zoë"),
     ],
@@ -187,3 +188,68 @@ def test_different_names_stay_different():
     raw = ["a/b", "a?b", "a_b", "a*b", "..", ".", ""]
     assert len({person(r) for r in raw}) == len(raw)
     assert person("Zoe\u0308") == person("Zo\u00eb") == "Zoë"
+
+
+HONEST = {
+    "nbgrader": [f"alice/{TWO}/{TWO}.ipynb", f"bob/{TWO}/{TWO}.ipynb"],
+    "nbgrader in a folder": [f"term/submitted/alice/{TWO}/{TWO}.ipynb", f"term/submitted/bob/{TWO}/{TWO}.ipynb"],
+    "Moodle": [f"alice_1_assignsubmission_file_/{TWO}.ipynb", "bob_2_assignsubmission_file_/own.ipynb"],
+    "flat": [f"alice_1_22_{TWO}.ipynb", f"bob_2_23_{TWO}.ipynb"],
+    "flat in a folder": [f"all/alice_1_22_{TWO}.ipynb", f"all/bob_2_23_{TWO}.ipynb"],
+}
+
+
+@pytest.mark.parametrize("layout", list(HONEST))
+def test_layouts_of_a_class(tmp_path, layout):
+    for path in HONEST[layout]:
+        put(tmp_path / path, TEXT)
+    found, strays = names(tmp_path)
+    assert {s.split("_")[0] for s, _ in found} == {"alice", "bob"} and len(found) == 2 and not strays
+
+
+@pytest.mark.parametrize(
+    ("layout", "path"),
+    [
+        ("nbgrader", f"eve/alice/{TWO}/{TWO}.ipynb"),
+        ("nbgrader", f"eve/{TWO}/alice/{TWO}/{TWO}.ipynb"),
+        ("nbgrader", f"eve/{TWO}/alice_{TWO}.ipynb"),
+        ("nbgrader in a folder", f"term/submitted/eve/alice/{TWO}/{TWO}.ipynb"),
+        ("Moodle", f"eve_3_assignsubmission_file_/alice_1/{TWO}/{TWO}.ipynb"),
+        ("Moodle", f"eve_3_assignsubmission_file_/alice_1_{TWO}.ipynb"),
+        ("Moodle", f"eve_3_assignsubmission_file_/alice_1_assignsubmission_file_/{TWO}.ipynb"),
+        ("flat", f"eve_3_24_alice_1_22_{TWO}.ipynb"),
+    ],
+)
+def test_nobody_hands_in_for_another(tmp_path, layout, path):
+    """Names below a student's own folder, or behind the platform's own words, are the student's to choose."""
+    for honest in HONEST[layout]:
+        put(tmp_path / honest, TEXT, time=1_600_000_000)
+    put(tmp_path / path, TEXT, time=1_700_000_000)
+    found, _ = find(tmp_path, KNOWN)
+    assert sorted(s.student.split("_")[0] for s in found) == ["alice", "bob", "eve"]
+    alice = next(s for s in found if s.student.startswith("alice"))
+    assert "eve" not in str(alice.path.relative_to(tmp_path))
+
+
+def test_names_that_differ_in_case_only_are_one_student(tmp_path):
+    """On some systems they are one folder."""
+    put(tmp_path / "Alice" / f"{TWO}.ipynb", TEXT, time=1_600_000_000)
+    put(tmp_path / "alice" / f"{TWO}.ipynb", TEXT, time=1_700_000_000)
+    found, [stray] = find(tmp_path, KNOWN)
+    assert [s.student for s in found] == ["alice"] and stray.name == f"Alice/{TWO}.ipynb"
+
+
+def test_a_zip_tells_the_newer_of_two_by_the_minute_and_bears_a_date_that_is_none(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name, minute in (("b", 10), ("a", 12), ("c", 11)):
+            archive.writestr(zipfile.ZipInfo(f"alice/{name}.ipynb", (2026, 5, 4, 10, minute, 0)), TEXT)
+        bad = zipfile.ZipInfo(f"bob/{TWO}.ipynb")
+        bad.date_time = (1980, 0, 0, 0, 0, 0)
+        archive.writestr(bad, TEXT)
+    found, strays = find(tmp_path / "all.zip", KNOWN)
+    assert [(s.student, s.inside) for s in found] == [("alice", "alice/a.ipynb"), ("bob", f"bob/{TWO}.ipynb")]
+    assert len(strays) == 2
+
+
+def test_names_of_undecodable_bytes_stay_different():
+    assert person("a\udc80") != person("a\udc81")

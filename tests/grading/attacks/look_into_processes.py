@@ -1,4 +1,7 @@
-"""Looks into the parent and the judge by the calls of a debugger."""
+"""Looks into the judge and other processes by the calls of a debugger.
+
+The jail's first process is the student's own where the grader is an ordinary user; `first_process` tells what that is worth.
+"""
 
 from tests.grading.attacks import REFUSED
 
@@ -21,7 +24,7 @@ def responsibilities(log_joint):
         lambda: call(libc.ptrace, 16, @JUDGE@, 0, 0),
         lambda: call(libc.ptrace, 0, 0, 0, 0),
         lambda: call(libc.process_vm_readv, os.getpid(), ctypes.addressof(piece), 1, ctypes.addressof(piece), 1, 0),
-        lambda: open("/proc/1/mem", "rb+"),
+        lambda: os.getuid() >= 10**9 and open("/proc/1/mem", "rb+") or call(libc.ptrace, 16, 1, 0, 0),
         lambda: open("/proc/@JUDGE@/mem", "rb+"),
         lambda: os.listdir("/proc/@JUDGE@/fd"),
     )
