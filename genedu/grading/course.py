@@ -64,6 +64,8 @@ def assignment(path: Path) -> Assignment:
     for cell in json.loads(text)["cells"]:
         marks = cell["metadata"].get("nbgrader", {})
         source = "".join(cell["source"])
+        if marks.get("task"):
+            raise ValueError(f"{path}: the task cell {marks['grade_id']} cannot be graded here: make it a manually graded answer")
         if marks.get("grade") and marks.get("solution"):
             by_hand[marks["grade_id"]] = float(marks["points"])
             blank[marks["grade_id"]] = source

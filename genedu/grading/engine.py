@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -61,6 +62,8 @@ def cluster(address: str) -> Iterator[Judges]:
         from distributed import Client
     except ImportError:
         raise ValueError('Dask is not installed: pip install -e ".[cluster]"') from None
+    if not re.fullmatch(r"[a-z]+://.+:\d+", address):
+        raise ValueError(f"the address of a Dask scheduler must be like tcp://host:8786, got {address!r}")
     try:
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

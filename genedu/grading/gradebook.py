@@ -4,9 +4,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -65,10 +64,10 @@ def register(file: Path, root: Path, assignment: Assignment) -> None:
         if _cells(book, assignment.name) == want:
             return
     with tempfile.TemporaryDirectory() as scratch:
-        try:
+        from nbgrader.converters.base import NbGraderException
+
+        with suppress(SystemExit, NbGraderException):  # what it could not do is told below
             release(root, assignment.name, root / "solutions", Path(scratch), file)
-        except SystemExit:  # nbgrader has logged why
-            pass
     with _opened(file) as book:
         if (have := _cells(book, assignment.name)) != want:
             raise ValueError(
@@ -122,6 +121,8 @@ def fill(
 
 def _submission(book: Any, api: Any, result: Result) -> Any:
     """The student's notebook in the gradebook, entered if it is not there."""
+    from nbgrader.utils import parse_utc
+
     db, name = book.db, result.assignment
     student = db.get(api.Student, result.student)
     if student is None:
@@ -137,7 +138,7 @@ def _submission(book: Any, api: Any, result: Result) -> Any:
         db.add(api.SubmittedNotebook(notebook_id=notebook.id, assignment_id=submission.id))
         db.flush()
         db.refresh(submission)
-    submission.timestamp = datetime.fromisoformat(result.graded).replace(tzinfo=None)
+    submission.timestamp = parse_utc(result.handed_in) if result.handed_in else None  # by it nbgrader knows what is new
     return submission.notebooks[0]
 
 

@@ -27,9 +27,10 @@ def command(bubblewrap: str, ours: Path, *, concealed: list[Path], folder: int, 
     words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     words += ["--die-with-parent", "--new-session", "--clearenv"]
     words += [word for pair in environment.items() for word in ("--setenv", *pair)]
+    words += ["--perms", "1777", "--size", str(folder), "--tmpfs", "/tmp"]  # first: Python itself may lie below /tmp
     words += mounts(concealed)
     words += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--ro-bind", str(ours), OURS]
-    return [*words, "--perms", "1777", "--size", str(folder), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]
+    return [*words, "--remount-ro", "/", "--chdir", "/tmp"]
 
 
 def mounts(concealed: list[Path]) -> list[str]:
@@ -43,7 +44,7 @@ def mounts(concealed: list[Path]) -> list[str]:
     for prefix in dict.fromkeys((Path(sys.base_prefix).resolve(), Path(sys.prefix).absolute())):
         if not any(prefix.is_relative_to(s) for s in shown):
             shown += [prefix / part for part in PARTS if (prefix / part).exists()]
-    above = {parent for path in shown for parent in path.parents if parent != Path("/")}
+    above = {parent for path in shown for parent in path.parents if parent not in (Path("/"), Path("/tmp"))}
     words += [word for path in sorted(above) for word in ("--perms", "0755", "--dir", str(path))]  # else for root alone
     words += [word for path in shown for word in ("--ro-bind", str(path), str(path))]
     for secret in sorted({p.resolve() for p in concealed}):

@@ -91,7 +91,7 @@ def plan(assignment: Assignment, found: list[Cell]) -> Plan:
     question whose check is missing is judged at the end.
     """
     place = {cell.id: cell.number for cell in found}
-    steps, notes, attention = [], [], []
+    steps, notes, attention, changed = [], [], [], []
     for id in assignment.locked:
         if id not in place and id not in assignment.asked:
             steps.append(Step(Cell(0, id, assignment.locked[id])))
@@ -103,12 +103,16 @@ def plan(assignment: Assignment, found: list[Cell]) -> Plan:
             continue
         handed_out = Cell(cell.number, id, assignment.locked[id])
         if cell.source.strip() != handed_out.source.strip():
-            attention.append(f"the locked cell {id!r} was changed; it is run as it was handed out")
+            changed.append(repr(id))
         steps.append(Step(handed_out, assignment.asked.get(id)))
     for id, asked in assignment.asked.items():
         if id not in place:
             steps.append(Step(Cell(len(found) + 1, id, ""), asked))
             attention.append(f"the cell that checks {asked.question} is missing; it is judged at the end")
+    if changed:
+        attention.append(
+            f"locked cells differ from those handed out, which are run instead; no point is lost: {', '.join(changed)}"
+        )
     notes += attention
     for at, step in enumerate(steps):
         if step.asked and any(defines(later.cell.source, step.asked.name) for later in steps[at + 1 :] if not later.asked):

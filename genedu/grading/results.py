@@ -49,6 +49,7 @@ class Result:
     gap: str = ""  # what the sandbox did not protect
     clock: bool = False  # it was stopped by the clock, which other work on the machine may have slowed
     answers: str = ""  # a hash of what the student wrote
+    handed_in: str = ""  # when, where nbgrader's timestamp.txt says it
     graded: str = ""  # when, UTC
     seconds: float = 0.0
 

@@ -7,13 +7,11 @@ if its notebook, its check or its seeds are others. Gradebook, tables and pages 
 import hashlib
 import json
 import os
-import secrets
-import sqlite3
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ from tqdm import tqdm
 
 from genedu.grading import copies, engine
 from genedu.grading.course import Assignment, assignments, seed_of
+from genedu.grading.folder import alone, secret_of
 from genedu.grading.gradebook import fill, marks, register
 from genedu.grading.judging import Job
 from genedu.grading.limits import Limits
@@ -52,12 +51,14 @@ class Report:
     kept: int
     entries: list[Entry]
     strays: list[Stray]
+    waiting: int  # answers that a person has still to grade
     gap: str
     page: Path
 
     def words(self) -> str:
         """What the terminal says at the end."""
         lines = [f"graded {self.graded}, unchanged {self.kept}; {self.page} shows the class, and what a person should look at"]
+        lines += [f"{self.waiting} answers wait for a person, and count 0 so far"] if self.waiting else []
         lines += [f"not graded: {s.name}: {s.why}" for s in self.strays[:10]]
         lines += [f"... and {len(self.strays) - 10} files more, on the page"] if len(self.strays) > 10 else []
         return "\n".join([*lines, f"WARNING. {self.gap}"] if self.gap else lines)
@@ -77,15 +78,20 @@ def grade_class(source: Path, out: Path, root: Path, options: Options | None = N
     if out.is_relative_to(source) and source.is_dir():
         raise ValueError(f"the grades must not lie among the submissions: give an --out that is not in {source}")
     found, strays = find(source, known)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"grades cannot be written to {out} ({error}): choose another folder with --out") from None
     with alone(out):
         secret = secret_of(options.secret) if options.secret else secret_of(out / "secret", make=True)
         kept = [] if not found and not (out / "results").is_dir() else everything(out / "results", known)
         if not found and not kept:
-            raise ValueError(f"there must be notebooks to grade in {source}, there are none" + told(strays))
+            want = "STUDENT/NN_name/NN_name.ipynb, a flat folder of notebooks, or a platform's zip"
+            raise ValueError(f"there must be notebooks to grade in {source} ({want}), there are none" + told(strays))
         sandbox = find_sandbox(options.limits, tuple(map(str, (root, source, out))), jailed=options.jailed)
         graded, rewritten = 0, {}
         for s, result in fresh(found, known, secret, sandbox, out / "results", options):
+            result = replace(result, handed_in=s.handed_in())
             if old := stored(out / "results", s.student, s.assignment):
                 rewritten[s.student, s.assignment] = [c for c in result.texts if old.texts.get(c) != result.texts[c]]
             graded += 1
@@ -100,37 +106,9 @@ def grade_class(source: Path, out: Path, root: Path, options: Options | None = N
             register(book, root, known[name])
         fill(book, results, known, rewritten)
         entries = publish(out, results, known, marks(book), strays, secret, pseudonyms=options.pseudonyms)
-    return Report(graded, len(found) - graded, entries, strays, next((r.gap for r in results if r.gap), ""), out / "index.html")
-
-
-@contextmanager
-def alone(out: Path) -> Iterator[None]:
-    """One run at a time in a folder; the lock goes with the process, however it ends."""
-    try:
-        lock = sqlite3.connect(out / ".lock", timeout=0, isolation_level=None)
-    except sqlite3.Error as error:
-        raise ValueError(f"{out} must be a folder that you can write to ({error})") from None
-    with closing(lock):
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            if "locked" in str(error):
-                raise ValueError(f"another run is at work in {out}: wait for it, or stop it") from None
-            raise ValueError(f"{out / '.lock'} cannot be used as a lock ({error}): delete it") from None
-        yield
-
-
-def secret_of(file: Path, *, make: bool = False) -> bytes:
-    """The course's secret, from which the graded cases are drawn; `make` one if there is none, for the owner's eyes only."""
-    if make and not file.exists():
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-            made.write(secrets.token_hex(32))
-    if not file.is_file():
-        raise ValueError(f"there must be a secret in {file}, there is no such file: leave --secret out to have one made")
-    found = file.read_text(encoding="utf-8").strip().encode()
-    if len(found) < 16:
-        raise ValueError(f"the secret in {file} must have at least 16 characters, it has {len(found)}: delete it for a new one")
-    return found
+    waiting = sum(len(set(known[e.result.assignment].by_hand) - set(e.scores) - set(e.result.blank)) for e in entries)
+    gap = next((r.gap for r in results if r.gap), "")
+    return Report(graded, len(found) - graded, entries, strays, waiting, gap, out / "index.html")
 
 
 def fingerprint(notebook: bytes, assignment: Assignment, seeds: dict[str, int], sandbox: Sandbox) -> str:

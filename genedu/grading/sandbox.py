@@ -147,7 +147,11 @@ def find_sandbox(limits: Limits | None = None, concealed: tuple[str, ...] = (), 
         why = f"bubblewrap does not work here: {fault}"
     made = Sandbox("", f"{GAP} Reason: {why}.", limits, concealed, jailed)
     if fault := fault_of(made):
-        raise ValueError(f"no worker can be started ({fault}); {why}. Grade as an ordinary user who can read Python's folders")
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            why += (
+                f"; as root, without it, student code runs as a user who must be able to read {sys.prefix} and {sys.base_prefix}"
+            )
+        raise ValueError(f"no worker can be started ({fault}); {why}. Grade as an ordinary user, or with bubblewrap")
     return made
 
 

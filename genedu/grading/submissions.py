@@ -3,12 +3,10 @@
 Nothing is unpacked, no link is followed. What is not graded is listed with its reason, not passed over.
 """
 
-import hashlib
 import lzma
 import os
 import re
 import stat
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,11 +15,10 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from genedu.grading.course import Assignment
-from genedu.grading.notebook import LARGEST, cells
+from genedu.grading.names import identify, students_at
+from genedu.grading.notebook import LARGEST
 
 MOST = 20_000  # entries of a zip
-MOODLE = re.compile(r"_assignsubmission_file_?$")  # "Jane Doe_1234_assignsubmission_file_"
-CANVAS = re.compile(r"^(.+?)_(?:LATE_)?(\d+)_\d+(?:_.*)?$", re.I)  # "doejane_LATE_1234_5678_x": name, student, upload
 UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
 
 
@@ -33,6 +30,17 @@ class Submission:
     assignment: str
     path: Path
     inside: str = ""
+
+    def handed_in(self) -> str:
+        """What nbgrader's timestamp.txt beside it says, "" if there is none."""
+        beside = self.path.with_name("timestamp.txt")
+        try:
+            if self.inside or beside.is_symlink():
+                return ""
+            with beside.open(encoding="utf-8") as file:
+                return datetime.fromisoformat(re.sub(r" UTC$", "+00:00", file.read(100).strip())).isoformat(" ")
+        except (OSError, ValueError):
+            return ""
 
     def read(self) -> bytes:
         """Its bytes, one more than is allowed at most."""
@@ -65,74 +73,44 @@ def find(source: Path, known: dict[str, Assignment]) -> tuple[list[Submission], 
         ValueError: there is no such folder or zip.
     """
     strays: list[Stray] = []
+    others: list[PurePosixPath] = []
     if source.is_dir():
-        files = list(_in_folder(source, strays))
+        files = list(_in_folder(source, strays, others))
     elif zipfile.is_zipfile(source):
-        files = list(_in_zip(source, strays))
+        files = list(_in_zip(source, strays, others))
     else:
-        raise ValueError(f"submissions must be a folder or a zip, {source} is neither")
+        raise ValueError(f"submissions must be a folder or a zip, {source} is {'neither' if source.exists() else 'not there'}")
+    strays += without_notebook(others, {n for n in [f.name for f in files] + [PurePosixPath(s.name) for s in strays]})
     best: dict[tuple[str, str], _File] = {}
     depth = students_at([f.name for f in files], known)
     for file in sorted(files, key=lambda f: (f.name.name in {f"{n}.ipynb" for n in known}, f.time, str(f.name))):
         try:
             file.found.read()
-            student, assignment = identify(file.name, known, file.found, depth)
+            student, assignment = identify(file.name, known, file.found.read, depth)
         except UNREADABLE as error:
             strays.append(Stray(str(file.name), str(error)))
             continue
         if older := best.get((student.casefold(), assignment)):
-            strays.append(Stray(str(older.name), f"{file.name} of the same student was graded: it is newer, or better named"))
+            why = "is newer" if older.time < file.time else "has the name that was asked for"
+            strays.append(Stray(str(older.name), f"{file.name} of the same student was graded: it {why}"))
         best[student.casefold(), assignment] = replace(file, found=replace(file.found, student=student, assignment=assignment))
     found = [f.found for f in best.values()]
     return sorted(found, key=lambda s: (s.assignment, s.student)), strays
 
 
-def identify(name: PurePosixPath, known: dict[str, Assignment], file: Submission, depth: int = 0) -> tuple[str, str]:
-    """Who handed in which exercise: a folder at `depth` tells who, else the file's name; names below it are the student's own.
-
-    Raises:
-        ValueError: the notebook belongs to no exercise.
-    """
-    folders, stem = name.parts[:-1], name.stem
-    named = [f for f in folders if f in known] or [a for a in known if a in stem]
-    if not named:
-        ids = {cell.id for cell in cells(file.read())} - {""}
-        shared = {n: len(ids & set(a.asked)) for n, a in known.items()}
-        named = [n for n in sorted(shared, key=lambda n: -shared[n]) if shared[n]]
-    if not named:
-        raise ValueError("it belongs to no exercise of the course: neither its name nor its cells tell one")
-    if len(folders) > depth >= 0 and folders[depth] not in known:
-        return person(folders[depth]), named[0]
-    return person(stem[: stem.index(named[0])].strip(" _-.") if named[0] in stem else stem), named[0]
+def without_notebook(others: list[PurePosixPath], notebooks: set[PurePosixPath]) -> list[Stray]:
+    """Folders in which something was handed in, but no notebook in them, above or below; and single files at the top."""
+    top = PurePosixPath()
+    held = {folder for n in notebooks for folder in n.parents} - {top}
+    empty: dict[PurePosixPath, list[str]] = {}
+    for other in others:
+        if other.parent != top and not held & {other.parent, *other.parent.parents}:
+            empty.setdefault(other.parent, []).append(other.name)
+    found = [Stray(str(f), f"the folder holds no notebook, but {', '.join(sorted(names)[:3])}") for f, names in empty.items()]
+    return found + [Stray(str(o), "it is no notebook") for o in others if o.parent == top]
 
 
-def students_at(names: list[PurePosixPath], known: dict[str, Assignment]) -> int:
-    """The place in the paths where the student's folder stands; -1 where file names tell: all of them lie in one folder.
-
-    Folders above it are the same for all. The least deep of the places holds, since a student may nest folders at will.
-    """
-    deep = [n.parts[:-1] for n in names if len(n.parts) > 1]
-    if not deep or (len(names) > 1 and len({n.parent for n in names}) == 1 and names[0].parent.name not in known):
-        return -1
-    places = [next((at - 1 for at, f in enumerate(parts) if f in known), len(parts) - 1) for parts in deep]
-    place = min(places)
-    while place > 0 and len({parts[:place] for parts in deep}) > 1:
-        place -= 1
-    return place
-
-
-def person(raw: str) -> str:
-    """A student's name as files and pages can carry it. Other names that become the same are told apart by a hash."""
-    plain = MOODLE.sub("", unicodedata.normalize("NFC", raw))
-    if canvas := CANVAS.match(plain):
-        plain = f"{canvas[1]}_{canvas[2]}"
-    safe = re.sub(r"[^\w.@+ -]", "_", plain).strip(". ")[:80]
-    if safe != plain or not safe:
-        safe = f"{safe or 'unnamed'}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
-    return safe
-
-
-def _in_folder(source: Path, strays: list[Stray]) -> Iterator[_File]:
+def _in_folder(source: Path, strays: list[Stray], others: list[PurePosixPath]) -> Iterator[_File]:
     for folder, folders, names in os.walk(source):
         here = Path(folder)
         for name in sorted(folders):
@@ -140,8 +118,7 @@ def _in_folder(source: Path, strays: list[Stray]) -> Iterator[_File]:
                 strays.append(Stray(_shown(here / name, source), "it is a link; links are not followed"))
         folders[:] = sorted(f for f in folders if not f.startswith(".") and not (here / f).is_symlink())
         notebooks = [n for n in sorted(names) if n.endswith(".ipynb") and not n.startswith(".")]
-        if names and not notebooks and not folders:
-            strays.append(Stray(_shown(here, source), "the folder holds no notebook"))
+        others += [PurePosixPath(*(here / n).relative_to(source).parts) for n in names if n not in notebooks and n[0] != "."]
         for name in notebooks:
             place = here / name
             state = place.lstat()
@@ -158,7 +135,7 @@ def _shown(place: Path, source: Path) -> str:
     return place.relative_to(source).as_posix()
 
 
-def _in_zip(source: Path, strays: list[Stray]) -> Iterator[_File]:
+def _in_zip(source: Path, strays: list[Stray], others: list[PurePosixPath]) -> Iterator[_File]:
     with zipfile.ZipFile(source) as archive:
         members = archive.infolist()
     if len(members) > MOST:
@@ -185,5 +162,7 @@ def _in_zip(source: Path, strays: list[Stray]) -> Iterator[_File]:
             except (ValueError, OverflowError, OSError):  # a zip can hold the 0th month
                 time = 0.0
             yield _File(name, time, Submission("", "", source, member.filename))
+        else:
+            others.append(name)
         if why:
             strays.append(Stray(str(name), why))

@@ -45,7 +45,17 @@ def questions_table(entries: list[tuple[str, Result, Marks]], known: dict[str, A
             points, done = mark.points.get(cell, 0.0), cell not in mark.open
             told = ["", "" if done else "still to be graded by a person"]
             rows.append(
-                [shown, result.assignment, cell, number(points), number(full), "yes" if done else "", *told, result.graded, ""]
+                [
+                    shown,
+                    result.assignment,
+                    cell,
+                    number(points),
+                    number(full),
+                    "yes" if cell in mark.by_hand else "",
+                    *told,
+                    result.graded,
+                    "",
+                ]
             )
     return table(rows)
 

@@ -146,7 +146,7 @@ def test_edited_checks_change_nothing(sandbox):
     for id in ("m-step-check", "imports"):
         notebook.cells[place(notebook, id)].source = "raise SystemExit"
     result = judge(notebook, sandbox)
-    assert points(result) == [2, 3, 2, 3] and len(result.attention) == 2
+    assert points(result) == [2, 3, 2, 3] and len(result.attention) == 1
 
 
 def test_numbers_of_processes_that_one_notebook_may_end(sandbox):

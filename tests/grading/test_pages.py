@@ -260,7 +260,7 @@ def test_what_needs_an_eye_says_why():
     course = {EXERCISE.name: ESSAY}
     [ben, cleo] = rows(summary(graded, course, [], gap=""), "A person’s eye")
     assert ben == ["Ben", "the locked cell 'x' was changed free text to be graded by hand: essay"]
-    assert cleo[1].startswith("it was stopped by the clock") and cleo[1].endswith("free text to be graded by hand: essay")
+    assert cleo[1].startswith("stopped by the clock, twice") and cleo[1].endswith("free text to be graded by hand: essay")
     done = [replace(e, scores={"essay": 2.0}) for e in odd]
     assert "graded by hand" not in summary(done, course, [], gap="")  # though the judge's note is still in the result
 

@@ -20,6 +20,7 @@ from nbgrader.api import Gradebook
 from genedu.checks import Outcome
 from genedu.cli import main
 from genedu.grading import course, engine, gradebook, run
+from genedu.grading.folder import alone
 from genedu.grading.gradebook import COURSE, marks
 from genedu.grading.limits import Limits
 from genedu.grading.results import Result, Verdict, store, stored
@@ -318,7 +319,7 @@ def test_a_run_that_ends_between_two_files_of_a_submission_makes_both(class_of_t
 
 def test_one_run_at_a_time(class_of_two, judge, template):
     (class_of_two / "grades").mkdir()
-    with run.alone(class_of_two / "grades"), pytest.raises(ValueError, match="another run is at work"):
+    with alone(class_of_two / "grades"), pytest.raises(ValueError, match="another run is at work"):
         quick(class_of_two, template)
     assert quick(class_of_two, template).graded == 2
 

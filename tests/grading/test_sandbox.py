@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,15 @@ def test_folders_to_conceal_are_covered_where_they_lie_in_what_is_shown(monkeypa
     assert done.index(("--ro-bind", str(prefix / "lib"))) < cover
     assert {("--ro-bind", str(environment / part)) for part in ("bin", "lib")} <= set(done[cover:])  # Python is still there
     assert done[cover + 1] == ("--remount-ro", str(course)) or ("--remount-ro", str(course)) in done[cover:]
+
+
+def test_python_may_lie_below_tmp(monkeypatch, tmp_path):
+    """A clone in /tmp: its own /tmp must not cover the virtual environment."""
+    (tmp_path / "lib").mkdir()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    words = jail.command("bwrap", tmp_path, concealed=[], folder=1, environment={})
+    own = next(i for i, pair in enumerate(pairwise(words)) if pair == ("--tmpfs", "/tmp"))
+    assert own < words.index(str(tmp_path / "lib"))
 
 
 @pytest.mark.parametrize("kind", ["a folder", "the library, installed"])

@@ -8,8 +8,9 @@ import zipfile
 import pytest
 
 from genedu.grading.course import assignments
+from genedu.grading.names import person
 from genedu.grading.notebook import LARGEST
-from genedu.grading.submissions import MOST, find, person
+from genedu.grading.submissions import MOST, find
 from tests.exercises.common import ROOT
 
 ONE, TWO = "01_generative_and_discriminative", "02_density_and_mixtures"
@@ -47,7 +48,8 @@ def test_nbgraders_folders(tmp_path):
         (f"term/{TWO}/alice.ipynb", "term"),
         (f"alice/{TWO}/my own name.ipynb", "alice"),
         (f"alice_{TWO}.ipynb", "alice"),
-        (f"{TWO}_alice.ipynb", "folder"),
+        (f"{TWO}_alice.ipynb", "alice"),
+        ("doejane_1234_56789_Untitled.ipynb", "doejane_1234"),
         (f"alice/{TWO} (1).ipynb", "alice"),
         ("alice.ipynb", "alice"),
         ("alice/exercise.ipynb", "alice"),
@@ -69,8 +71,6 @@ def test_who_handed_in_is_told_by_the_path(tmp_path, path, student, kind):
     else:
         source = tmp_path / "folder"
         put(source / path, TEXT)
-    if student == "folder":  # nothing before the name: the notebook is the folder's, and a flat one has none
-        student = person("")
     assert names(source) == ({(student, TWO)}, {})
 
 
@@ -119,7 +119,7 @@ def test_what_is_not_graded_is_listed_with_its_reason(tmp_path):
     assert not found
     assert "belongs to no exercise" in strays["alice/notes.ipynb"]
     assert "is no notebook" in strays["bob/broken.ipynb"]
-    assert strays[f"carol/{TWO}"] == "the folder holds no notebook"
+    assert strays[f"carol/{TWO}"] == "the folder holds no notebook, but answer.py"
     assert "larger than 20 MiB" in strays[f"dave/{TWO}.ipynb"]
 
 
@@ -134,17 +134,23 @@ def test_a_zip_is_read_where_it_is(tmp_path):
         archive.writestr(link, "/etc/passwd")
         archive.writestr("more.zip", b"")
         archive.writestr(f"bomb_{TWO}.ipynb", b" " * (LARGEST + 1))
+        archive.writestr("Cyd_3_assignsubmission_file_/solution.pdf", b"x")
+        archive.writestr(f"alice/{TWO}/data/numbers.csv", b"x")
+        archive.writestr(f"alice/{TWO}/{TWO}.ipynb", TEXT)
+        archive.writestr("readme.txt", b"x")
         archive.writestr(f"__MACOSX/._alice_{TWO}.ipynb", b"x")
         for name in bad:
             archive.writestr(name, TEXT)
     found, strays = find(source, KNOWN)
-    assert [(s.student, s.assignment) for s in found] == [("alice", TWO)]
-    assert found[0].read() == TEXT
+    assert [(s.student, s.assignment, s.inside) for s in found] == [("alice", TWO, f"alice/{TWO}/{TWO}.ipynb")]
+    assert found[0].read() == TEXT and found[0].handed_in() == ""
     why = {s.name: s.why for s in strays}
     assert sum("points out of the zip" in w for w in why.values()) == len(bad)
     assert "links are not followed" in why[f"eve_{TWO}.ipynb"]
     assert "zip in the zip" in why["more.zip"] and "larger than" in why[f"bomb_{TWO}.ipynb"]
-    assert len(why) == len(bad) + 3
+    assert why["Cyd_3_assignsubmission_file_"] == "the folder holds no notebook, but solution.pdf"
+    assert why["readme.txt"] == "it is no notebook"
+    assert len(why) == len(bad) + 6  # and the notebook that alice has twice
     assert os.listdir(tmp_path) == ["in"] and os.listdir(source.parent) == ["all.zip"]
 
 
@@ -249,6 +255,28 @@ def test_a_zip_tells_the_newer_of_two_by_the_minute_and_bears_a_date_that_is_non
     found, strays = find(tmp_path / "all.zip", KNOWN)
     assert [(s.student, s.inside) for s in found] == [("alice", "alice/a.ipynb"), ("bob", f"bob/{TWO}.ipynb")]
     assert len(strays) == 2
+
+
+def test_a_notebook_of_nobody_is_told(tmp_path):
+    """The folder of one student, given in place of the folder of all."""
+    put(tmp_path / TWO / f"{TWO}.ipynb", TEXT)
+    found, [stray] = find(tmp_path, KNOWN)
+    assert not found and "give the folder above" in stray.why
+
+
+@pytest.mark.parametrize(("text", "time"), [
+    (b"2026-05-04 10:11:12.131415 UTC", "2026-05-04 10:11:12.131415+00:00"),
+    (b"2026-05-04 10:11:12", "2026-05-04 10:11:12"),
+    (b"yesterday", ""),
+    (b"\xff" * 500, ""),
+    (None, ""),
+])  # fmt: skip
+def test_when_it_was_handed_in_is_what_nbgrader_wrote(tmp_path, text, time):
+    put(tmp_path / "alice" / TWO / f"{TWO}.ipynb", TEXT)
+    if text is not None:
+        put(tmp_path / "alice" / TWO / "timestamp.txt", text)
+    [found], strays = find(tmp_path, KNOWN)
+    assert found.handed_in() == time and not strays
 
 
 def test_names_of_undecodable_bytes_stay_different():
