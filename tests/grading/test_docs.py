@@ -36,7 +36,7 @@ def test_every_option_that_it_names_is_there_and_the_other_way_round():
     judge = next(a for a in parser()._actions if a.dest == "command").choices["grade"]
     known = {o for a in judge._actions for o in a.option_strings if o.startswith("--")} - {"--help"}
     named = set(re.findall(r"`(--[a-z-]+)", TEXT))
-    assert named <= known | {"--nthreads"} and {"--workers", "--seconds", "--pseudonyms", "--scheduler"} <= named
+    assert named <= known | {"--force"} and {"--workers", "--seconds", "--pseudonyms", "--scheduler"} <= named
 
 
 def test_its_make_targets_and_files_are_there():
