@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -31,8 +32,9 @@ class Judges:
     work: Callable[[Job], Result]
 
 
-def _judge_begins() -> None:
-    """A judging process ends with Ctrl-C, and with the process that started it."""
+def _judge_begins(folder: str) -> None:
+    """A judging process ends with Ctrl-C, and with the process that started it; what it leaves lies in the run's folder."""
+    tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -43,7 +45,11 @@ def _judge_begins() -> None:
 def processes(workers: int) -> Iterator[Judges]:
     """Processes of this machine."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_judge_begins) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="genedu-run-", ignore_cleanup_errors=True) as folder,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_judge_begins, initargs=(folder,)) as pool,
+    ):
+        os.chmod(folder, 0o711)  # for workers that are another user
         try:
             yield Judges(pool, 2 * workers, grade)
         except BaseException:

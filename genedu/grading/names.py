@@ -39,14 +39,15 @@ def identify(name: PurePosixPath, known: dict[str, Assignment], read: Callable[[
 def students_at(names: list[PurePosixPath], known: dict[str, Assignment]) -> int:
     """The place in the paths where the student's folder stands; -1 where file names tell: all of them lie in one folder.
 
-    Folders above it are the same for all. The least deep of the places holds, since a student may nest folders at will.
+    Where paths are not equally deep, the least deep holds, and folders above it are the same for all: a student may nest
+    folders at will.
     """
     deep = [n.parts[:-1] for n in names if len(n.parts) > 1]
     if not deep or (len(names) > 1 and len({n.parent for n in names}) == 1 and names[0].parent.name not in known):
         return -1
     places = [next((at - 1 for at, f in enumerate(parts) if f in known), len(parts) - 1) for parts in deep]
     place = min(places)
-    while place > 0 and len({parts[:place] for parts in deep}) > 1:
+    while len(set(places)) > 1 and place > 0 and len({parts[:place] for parts in deep}) > 1:
         place -= 1
     return place
 

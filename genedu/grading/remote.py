@@ -82,7 +82,9 @@ class Worker:
         self.running.end()  # and with it all that may hold its pipe open
 
     def _bury(self) -> None:
-        """The worker has ended by itself: say how."""
+        """The worker has ended by itself, unless it was ended: say how."""
+        if self.lost:
+            return
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(2)  # its pipe closes a moment before it ends
         code = self.process.poll()

@@ -74,6 +74,8 @@ def test_a_name_that_is_defined_again_below_its_check_is_told():
     _, laid = steps(*HONEST, code("one = two"))
     assert laid.notes == ["one is defined again below its check: what stands above the check counts"]
     assert laid.attention == ["one is defined again below its check"]
+    _, next_to_it = steps(*HONEST[:3], code("one = two"), *HONEST[3:])
+    assert next_to_it.notes == laid.notes
     _, above = steps(HONEST[0], code("def one(): return 0"), *HONEST[1:])
     assert not above.notes
 

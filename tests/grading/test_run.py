@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -99,8 +100,10 @@ def quick(tmp_path, template, **options):
     return grade_class(tmp_path / "submitted", out, ROOT, Options(limits=LIMITS, **options))
 
 
-def test_a_class_from_submissions_to_grades(tmp_path, sandbox, capsys):
+def test_a_class_from_submissions_to_grades(tmp_path, sandbox, capsys, monkeypatch):
     """The command itself, with two processes, in the jail."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     submitted, out = tmp_path / "submitted", tmp_path / "grades"
     for name in (ONE, TWO):
         for who, answers in students(name).items():
@@ -137,6 +140,7 @@ def test_a_class_from_submissions_to_grades(tmp_path, sandbox, capsys):
 
     assert main(["grade", str(submitted), "--out", str(out)]) == 0
     assert "graded 0, unchanged 6" in capsys.readouterr().out
+    assert not [p for p in (tmp_path / "temporary").iterdir() if not p.name.startswith("genedu-view-")]  # this process's own
     assert rows(out / "grades.csv") == table
 
 

@@ -39,11 +39,12 @@ LOOK = "import os\ndef f(path): return ' '.join(sorted(os.listdir(path))) if os.
 
 def test_of_the_course_only_the_view_is_there(sandbox):
     seen = {path: ask(sandbox, LOOK, path=path) for path in ("/", "/course", "/tmp", str(ROOT), str(Path.home()))}
-    assert seen["/course"] == "genedu" and seen["/tmp"] == ""
+    python = {"False", *Path(sys.base_prefix).parts, *Path(sys.prefix).parts}  # where it lies in a folder, its path is there
+    assert seen["/course"] == "genedu" and set(seen["/tmp"].split()) <= python
     assert "home" not in seen["/"].split() and "mnt" not in seen["/"].split()
     shown = set(seen[str(ROOT)].split()) - {"False"}
     assert shown <= {Path(sys.prefix).name}  # the virtual environment, where it lies in the course's folder
-    assert set(seen[str(Path.home())].split()) <= {"False", *Path(sys.base_prefix).parts, *Path(sys.prefix).parts}
+    assert set(seen[str(Path.home())].split()) <= python
 
 
 def pairs(words):

@@ -199,6 +199,8 @@ def test_different_names_stay_different():
 HONEST = {
     "nbgrader": [f"alice/{TWO}/{TWO}.ipynb", f"bob/{TWO}/{TWO}.ipynb"],
     "nbgrader in a folder": [f"term/submitted/alice/{TWO}/{TWO}.ipynb", f"term/submitted/bob/{TWO}/{TWO}.ipynb"],
+    "nbgrader, by sections": [f"monday/alice/{TWO}/{TWO}.ipynb", f"tuesday/bob/{TWO}/{TWO}.ipynb"],
+    "folders in folders": [f"all/2026/alice/{TWO}.ipynb", f"all/2026/bob/{TWO}.ipynb"],
     "Moodle": [f"alice_1_assignsubmission_file_/{TWO}.ipynb", "bob_2_assignsubmission_file_/own.ipynb"],
     "flat": [f"alice_1_22_{TWO}.ipynb", f"bob_2_23_{TWO}.ipynb"],
     "flat in a folder": [f"all/alice_1_22_{TWO}.ipynb", f"all/bob_2_23_{TWO}.ipynb"],
@@ -219,6 +221,8 @@ def test_layouts_of_a_class(tmp_path, layout):
         ("nbgrader", f"eve/alice/{TWO}/{TWO}.ipynb"),
         ("nbgrader", f"eve/{TWO}/alice/{TWO}/{TWO}.ipynb"),
         ("nbgrader", f"eve/{TWO}/alice_{TWO}.ipynb"),
+        ("folders in folders", f"all/2026/eve/alice/{TWO}.ipynb"),
+        ("folders in folders", f"all/2026/eve/bob/alice/{TWO}.ipynb"),
         ("nbgrader in a folder", f"term/submitted/eve/alice/{TWO}/{TWO}.ipynb"),
         ("Moodle", f"eve_3_assignsubmission_file_/alice_1/{TWO}/{TWO}.ipynb"),
         ("Moodle", f"eve_3_assignsubmission_file_/alice_1_{TWO}.ipynb"),
@@ -255,6 +259,14 @@ def test_a_zip_tells_the_newer_of_two_by_the_minute_and_bears_a_date_that_is_non
     found, strays = find(tmp_path / "all.zip", KNOWN)
     assert [(s.student, s.inside) for s in found] == [("alice", "alice/a.ipynb"), ("bob", f"bob/{TWO}.ipynb")]
     assert len(strays) == 2
+
+
+def test_the_exercise_is_the_one_whose_cells_are_most(tmp_path):
+    tree = json.loads(TEXT)
+    stranger = {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade_id": "posterior-check"}}}
+    tree["cells"].insert(0, stranger)
+    put(tmp_path / "alice.ipynb", json.dumps(tree).encode())
+    assert names(tmp_path) == ({("alice", TWO)}, {})
 
 
 def test_a_notebook_of_nobody_is_told(tmp_path):
