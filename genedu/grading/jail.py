@@ -41,7 +41,8 @@ def mounts(concealed: list[Path]) -> list[str]:
             words += ["--symlink", os.readlink(path), str(path)]
         elif path.exists():
             shown.append(path)
-    for prefix in dict.fromkeys((Path(sys.base_prefix).resolve(), Path(sys.prefix).absolute())):
+    base = Path(sys.base_prefix)
+    for prefix in dict.fromkeys((base.resolve(), base.absolute(), Path(sys.prefix).absolute())):  # a link may lead to it
         if not any(prefix.is_relative_to(s) for s in shown):
             shown += [prefix / part for part in PARTS if (prefix / part).exists()]
     above = {parent for path in shown for parent in path.parents if parent not in (Path("/"), Path("/tmp"))}
