@@ -102,6 +102,8 @@ def test_points_and_words_of_a_person_stay(book):
     fill(book, [result("alice", 2, 3, 2, 0)], KNOWN)  # the automatic points are others now: worth another look
     mark = marks(book)["alice", NAME]
     assert mark.points["m-step-check"] == 1.5 and mark.open == ["m-step-check"]
+    edit(book, "alice", "m-step-check", extra_credit=0.25)
+    assert marks(book)["alice", NAME].by_hand == {"m-step-check": 1.75, "collapsed-check": 0.5}
 
 
 def test_free_texts_wait_for_a_person(book):

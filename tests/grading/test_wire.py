@@ -118,6 +118,7 @@ def test_a_byte_that_is_neither_0_nor_1_is_true():
 
 
 def test_lengths_are_bounded_where_the_sender_is_not_trusted():
+    assert (TEXT, BYTES) == (1024 * 1024, 64 * 1024 * 1024)
     for text, tensors in ((TEXT + 1, 0), (2, BYTES + 1)):
         with pytest.raises(Malformed, match="MiB"):
             read(io.BytesIO(HEAD.pack(text, tensors)))
