@@ -409,9 +409,6 @@ def test_ctrl_c_keeps_what_was_graded(class_of_two, judge, template, capsys, mon
     def interrupt(made):
         raise KeyboardInterrupt
 
-    def options(*words, **more):
-        return Options(limits=LIMITS)
-
     monkeypatch.setattr(
         run, "store", lambda folder, result: interrupt(result) if result.student == "bob" else store(folder, result)
     )
