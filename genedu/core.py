@@ -95,6 +95,25 @@ def rows_of(x: Tensor, dim: int | None = None) -> Tensor:
     return x
 
 
+def levels_of(x: Tensor, levels: int, shape: tuple[int | None, ...]) -> Tensor:
+    """`x` itself, if it holds levels 0 .. levels - 1 in rows `[B, *shape]` (None: any size); the door of discrete models.
+
+    Raises:
+        ValueError: another shape, no rows, numbers that are not integers, a level out of range.
+    """
+    fits = x.dim() == 1 + len(shape) and all(want in (None, have) for want, have in zip(shape, x.shape[1:], strict=True))
+    if not fits or x.numel() == 0:
+        want = ", ".join("any" if n is None else str(n) for n in shape)
+        hint = ": use x.flatten(1)" if len(shape) == 1 and x.dim() > 2 else ""
+        raise ValueError(f"x must be [batch, {want}] with batch >= 1, got {list(x.shape)}{hint}")
+    if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
+        raise ValueError(
+            f"x must be whole numbers 0 to {levels - 1}, got {x.dtype}: use x.long() on levels, not on x / {levels - 1}"
+        )
+    check_values(x, lambda v: (v >= 0) & (v < levels), f"x must be levels 0 to {levels - 1}")
+    return x
+
+
 def fitted_buffers(module: nn.Module, *names: str) -> None:
     """Buffers whose shapes only the data tell: empty until fitted, and shaped like what `load_state_dict` brings."""
     for name in names:

@@ -78,6 +78,53 @@ def check_continuous_density(model, like: Tensor, draws: int = 10_000) -> None:
     assert (left.mean() - right.mean()).abs() < 5 * error
 
 
+def check_autoregressive(logits, x: Tensor, levels: int, order: Tensor | None, *, past: bool) -> None:
+    """The logits of a place do not change with that place or a later one; with `past`, they do change with each earlier one.
+
+    Args:
+        logits: [B, D...] -> [B, D...] (bits) or [B, D..., K], in double precision.
+        order: the places from first to last, if not 0, 1, 2, ... in the order in which they lie in memory.
+    """
+    first, places = x[:1], x[0].numel()
+    rows = [first]
+    for j in range(places):
+        for shift in range(1, min(levels, 4)):
+            row = first.clone()
+            row.view(-1)[j] = (row.view(-1)[j] + shift) % levels
+            rows.append(row)
+    with torch.no_grad():
+        out = logits(torch.cat(rows))
+    out = out.reshape(len(rows), places, -1)  # [rows, D, K]
+    moved = (out[1:] - out[:1]).abs().amax(-1).view(places, -1, places).amax(1) > 1e-12  # [changed, D]
+    order = torch.arange(places) if order is None else order.cpu()
+    moved = moved[order][:, order]
+    assert not moved.tril().any(), f"(changed place, place whose logits moved): {moved.tril().nonzero().tolist()[:9]}"
+    if past:
+        unseen = ~moved & torch.ones_like(moved).triu(1)
+        assert not unseen.any(), f"(earlier place, place that does not see it): {unseen.nonzero().tolist()[:9]}"
+
+
+def check_log_prob_is_that_of_the_logits(model, x: Tensor, rest: tuple, levels: int) -> None:
+    """log p(x) = sum_i log p(x_i | x_<i): the logits of each place, normalised once, at the level that is there."""
+    with torch.no_grad():
+        logits, log_prob = model.logits(x, *rest), model.log_prob(x, *rest)
+    if logits.shape == x.shape:
+        each = torch.distributions.Bernoulli(logits=logits).log_prob(x.to(logits.dtype))
+    else:
+        assert logits.shape == (*x.shape, levels)
+        each = logits.log_softmax(-1).gather(-1, x[..., None])
+    torch.testing.assert_close(log_prob, each.flatten(1).sum(1))
+
+
+def check_cached(sample) -> None:
+    """A sampler that keeps what it computed draws the same as one that computes all anew."""
+    with seeded(5):
+        quick = sample(4, cached=True)
+    with seeded(5):
+        slow = sample(4, cached=False)
+    assert torch.equal(quick, slow)
+
+
 def check_latent_variable(model: LatentVariable, x: Tensor) -> None:
     q = model.posterior(x)
     assert q.batch_shape == x.shape[:1] and q.event_shape == model.prior().event_shape

@@ -1,27 +1,15 @@
-"""The table of models: how to build one, a batch, and from which law it is exempt and why. A model missing here fails a test."""
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
+"""The table of models (a line is a `Case`). A model missing here fails a test."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from genedu.core import Batch, seeded
+from genedu.core import seeded
 from genedu.density import EnergyModel, GaussianClassifier, GaussianMixture, LogisticRegression, NaiveBayes
-
-
-@dataclass(frozen=True)
-class Case:
-    build: Callable[[], nn.Module]  # a model that is ready to use; fitted, where it needs data
-    batch: Batch
-    levels: int = 0  # 0: continuous; else the number of values of each element of x
-    exempt: dict[str, str] = field(default_factory=dict)  # law -> reason
-    no_meta: dict[str, str] = field(default_factory=dict)  # method -> why its control flow depends on values
-
-    @property
-    def x(self) -> Tensor:
-        return self.batch[0] if isinstance(self.batch, tuple) else self.batch
-
+from tests.autoregressive.models_images import IMAGES
+from tests.autoregressive.models_sequences import SEQUENCES
+from tests.autoregressive.models_signals import SIGNALS
+from tests.autoregressive.models_vectors import VECTORS
+from tests.case import Case
 
 Y = torch.arange(60) % 3
 with seeded(11):
@@ -50,21 +38,27 @@ def energy(dim: int = 2) -> nn.Module:
         return EnergyModel(dim=dim, low=-6.0, high=6.0, steps=120)
 
 
-MODELS = {
-    "lda": Case(lambda: GaussianClassifier().fit(REAL, Y), (REAL, Y)),
-    "lda with ledoit-wolf": Case(lambda: GaussianClassifier(shrinkage="ledoit_wolf").fit(REAL, Y), (REAL, Y)),
-    "qda": Case(lambda: GaussianClassifier(shared_covariance=False).fit(REAL, Y), (REAL, Y)),
-    "naive bayes bernoulli": Case(lambda: NaiveBayes(kind="bernoulli").fit(BITS, Y), (BITS, Y), levels=2),
-    "naive bayes gaussian": Case(lambda: NaiveBayes(kind="gaussian").fit(REAL, Y), (REAL, Y)),
-    "logistic regression": Case(lambda: LogisticRegression(dim=2, classes=3), (REAL, Y)),
-    "logistic regression, two classes": Case(lambda: LogisticRegression(dim=2, classes=2), PAIR),
-    "logistic regression, fitted": Case(
-        lambda: LogisticRegression().fit(REAL, Y), (REAL, Y), exempt={"players": "at its minimum"}
-    ),
-    "gaussian mixture, full": Case(lambda: mixture("full"), REAL),
-    "gaussian mixture, diagonal": Case(lambda: mixture("diag"), REAL),
-    "gaussian mixture, spherical": Case(lambda: mixture("spherical"), REAL),
-    "gaussian mixture, fitted": Case(lambda: fitted_mixture(), REAL),
-    "energy model": Case(energy, REAL),
-    "energy model, one dimension": Case(lambda: energy(dim=1), REAL[:, :1]),
-}
+MODELS = (
+    VECTORS
+    | IMAGES
+    | SEQUENCES
+    | SIGNALS
+    | {
+        "lda": Case(lambda: GaussianClassifier().fit(REAL, Y), (REAL, Y)),
+        "lda with ledoit-wolf": Case(lambda: GaussianClassifier(shrinkage="ledoit_wolf").fit(REAL, Y), (REAL, Y)),
+        "qda": Case(lambda: GaussianClassifier(shared_covariance=False).fit(REAL, Y), (REAL, Y)),
+        "naive bayes bernoulli": Case(lambda: NaiveBayes(kind="bernoulli").fit(BITS, Y), (BITS, Y), levels=2),
+        "naive bayes gaussian": Case(lambda: NaiveBayes(kind="gaussian").fit(REAL, Y), (REAL, Y)),
+        "logistic regression": Case(lambda: LogisticRegression(dim=2, classes=3), (REAL, Y)),
+        "logistic regression, two classes": Case(lambda: LogisticRegression(dim=2, classes=2), PAIR),
+        "logistic regression, fitted": Case(
+            lambda: LogisticRegression().fit(REAL, Y), (REAL, Y), exempt={"players": "at its minimum"}
+        ),
+        "gaussian mixture, full": Case(lambda: mixture("full"), REAL),
+        "gaussian mixture, diagonal": Case(lambda: mixture("diag"), REAL),
+        "gaussian mixture, spherical": Case(lambda: mixture("spherical"), REAL),
+        "gaussian mixture, fitted": Case(lambda: fitted_mixture(), REAL),
+        "energy model": Case(energy, REAL),
+        "energy model, one dimension": Case(lambda: energy(dim=1), REAL[:, :1]),
+    }
+)

@@ -7,7 +7,18 @@ import torch
 from torch import nn
 
 from genedu import lazy
-from genedu.core import Density, LatentVariable, Player, Sampler, check_values, default_device, fitted_buffers, rows_of, seeded
+from genedu.core import (
+    Density,
+    LatentVariable,
+    Player,
+    Sampler,
+    check_values,
+    default_device,
+    fitted_buffers,
+    levels_of,
+    rows_of,
+    seeded,
+)
 
 
 class Coin(nn.Module):
@@ -103,3 +114,23 @@ def test_names_are_found_when_first_used():
     assert names() == everything == ["PALETTE"] and len(get("PALETTE")) == 8
     with pytest.raises(AttributeError, match=r"no attribute 'Pallete'; it has \['PALETTE'\]"):
         get("Pallete")
+
+
+def test_levels_of_lets_levels_pass_and_teaches():
+    x = torch.tensor([[0, 16], [3, 4]])
+    assert levels_of(x, 17, (2,)) is x and levels_of(x, 17, (None,)) is x
+    images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+    assert levels_of(images, 2, (1, 8, 8)) is images and levels_of(images, 2, (1, None, None)) is images
+    for bad, shape, words in (
+        (images, (64,), r"x must be \[batch, 64\] with batch >= 1, got \[2, 1, 8, 8\]: use x.flatten\(1\)"),
+        (x, (3,), r"\[batch, 3\]"),
+        (x[:0], (2,), "batch >= 1"),
+        (x, (1, 8, 8), r"got \[2, 2\]$"),
+        (x / 16, (2,), r"x must be whole numbers 0 to 16, got torch.float32: use x.long\(\)"),
+        (x > 0, (2,), "whole numbers"),
+        (x + 1, (2,), "x must be levels 0 to 16; got 17"),
+        (x - 1, (2,), "x must be levels 0 to 16; got -1"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            levels_of(bad, 17, shape)
+    assert levels_of(x.to("meta"), 2, (2,)).device.type == "meta"

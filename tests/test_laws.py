@@ -26,12 +26,41 @@ def density(model: nn.Module, case: Case) -> None:
         laws.check_continuous_density(model, case.x)
 
 
+def first_rows(case: Case, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """What else a batch holds beside x, for as many rows as `like` has: those of the first row."""
+    rest = case.batch[1:] if isinstance(case.batch, tuple) else ()
+    return tuple(c[:1].expand(len(like), *c.shape[1:]) for c in rest)
+
+
+def autoregressive(model: nn.Module, case: Case, *, past: bool) -> None:
+    model = model.double()
+    order = getattr(model, "order", None)
+    laws.check_autoregressive(lambda x: model.logits(x, *first_rows(case, x)), case.x, case.levels, order, past=past)
+
+
+def factors(model: nn.Module, case: Case) -> None:
+    rest = case.batch[1:] if isinstance(case.batch, tuple) else ()
+    laws.check_log_prob_is_that_of_the_logits(model, case.x, rest, case.levels)
+
+
+def predicts_next(model: nn.Module) -> bool:
+    return callable(getattr(model, "logits", None)) and hasattr(model, "sample")
+
+
+def caches(model: nn.Module) -> bool:
+    return "cached" in inspect.signature(getattr(model, "sample", len)).parameters
+
+
 LAWS = {  # law -> (whom it concerns, what it checks)
     "sampler": (lambda m: isinstance(m, Sampler), lambda m, c: laws.check_sampler(m, c.x)),
     "density": (lambda m: offers(m, "log_prob", "sample"), density),
     "latent variable": (lambda m: isinstance(m, LatentVariable), lambda m, c: laws.check_latent_variable(m, c.x)),
     "classifier": (lambda m: offers(m, "predict_proba"), lambda m, c: laws.check_classifier(m, c.x)),
     "players": (lambda m: offers(m, "players"), lambda m, c: laws.check_players(m, c.batch)),
+    "sees no future": (predicts_next, lambda m, c: autoregressive(m, c, past=False)),
+    "sees all the past": (predicts_next, lambda m, c: autoregressive(m, c, past=True)),
+    "factors": (predicts_next, factors),
+    "cached": (caches, lambda m, c: laws.check_cached(m.sample)),
     "loss is a mean": (lambda m: offers(m, "loss"), lambda m, c: laws.check_loss_is_a_mean(m.loss, c.batch)),
 }
 BUILT = {name: case.build() for name, case in MODELS.items()}  # to see what each model offers
