@@ -1,18 +1,24 @@
 """What a chapter prints: exact things plainly, what comes out of training as a claim or behind the sign ≈.
 
-nbval compares all text strictly. `nbval-sanitize.cfg` masks the digits behind ≈ and nothing else, so every figure
-that matters stands beside a claim, whose bound has slack for another CPU and yet fails on a broken objective.
+nbval compares all text strictly. `nbval-sanitize.cfg` masks the digits behind ≈ and the bytes of a sound, and nothing
+else, so every figure that matters stands beside a claim, whose bound has slack for another CPU and yet fails on a broken
+objective.
 """
 
 import base64
+import html
 import inspect
 import io
 import os
-from collections.abc import Sequence
+import wave
+from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
 
 from genedu.core import default_device
 from genedu.plots.style import STYLE
@@ -79,9 +85,78 @@ def show(figure: Figure, alt: str) -> Picture:
     Raises:
         ValueError: the alt text is missing or too short to tell anything.
     """
-    if len(alt.split()) < 5:
-        raise ValueError(f"alt must say in words what the picture shows (five words or more), got {alt!r}")
+    in_words(alt)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)  # else the notebook prints it a second time
     return Picture(buffer.getvalue(), alt)
+
+
+def in_words(alt: str) -> None:
+    """The door for alt texts.
+
+    Raises:
+        ValueError: fewer than five words.
+    """
+    if len(alt.split()) < 5:
+        raise ValueError(f"alt must say in words what the picture shows (five words or more), got {alt!r}")
+
+
+def animate(
+    draw: Callable[[Axes, int], None], frames: int, alt: str, *, size: tuple[float, float] = (5.0, 2.0), seconds: float = 0.1
+) -> Picture:
+    """A moving picture: `draw(axes, i)` for i = 0 .. frames - 1, each shown for `seconds`, the last one ten times as long.
+
+    It is one PNG with many frames, which browsers play for ever; a program that knows none of it shows the first frame, which is
+    therefore a copy of the last one.
+
+    Raises:
+        ValueError: fewer than two frames; the alt text is missing or too short to tell anything.
+    """
+    if frames < 2:
+        raise ValueError(f"frames must be at least 2, got {frames}: use show for a picture that stands still")
+    in_words(alt)
+    pictures = []
+    for i in range(frames):
+        figure, buffer = plt.figure(figsize=size), io.BytesIO()
+        draw(figure.subplots(), i)
+        figure.savefig(buffer, format="png", dpi=80, metadata={"Software": None})
+        plt.close(figure)
+        pictures.append(Image.open(buffer).convert("RGB"))
+    buffer, pace = io.BytesIO(), round(1000 * seconds)
+    pictures[-1].save(
+        buffer, format="PNG", save_all=True, append_images=pictures, loop=0, duration=[10 * pace] + [pace] * (frames - 1) + [1]
+    )
+    return Picture(buffer.getvalue(), alt)
+
+
+class Sound:
+    """A sound that a browser plays: its `text/plain` is its alt text, its bytes are masked when nbval compares."""
+
+    def __init__(self, wav: bytes, alt: str) -> None:
+        self.wav, self.alt = wav, alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        source = f"data:audio/wav;base64,{base64.b64encode(self.wav).decode()}"
+        player = f'<audio controls src="{source}" aria-label="{html.escape(self.alt)}"></audio>'
+        return {"text/plain": self.alt, "text/html": player}, {}
+
+
+def sound(samples: Tensor, rate: int, alt: str) -> Sound:
+    """A wave [T] as a sound with alt text, its loudest sample near full volume; the last line of a cell.
+
+    Raises:
+        ValueError: not a wave [T] of finite numbers; rate below 1; the alt text is missing or too short to tell anything.
+    """
+    in_words(alt)
+    if samples.dim() != 1 or len(samples) == 0 or not torch.isfinite(samples).all() or rate < 1:
+        raise ValueError(
+            f"samples must be a wave [T] of finite numbers and rate at least 1, got {list(samples.shape)} and {rate}"
+        )
+    wave_ = samples.detach().cpu().double()
+    level = (wave_ / wave_.abs().max().clamp_min(1e-9) * 0.9 * 32767).round().short()  # [T], 16 bits
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, rate, len(level), "NONE", "not compressed"))
+        file.writeframes(level.numpy().astype("<i2").tobytes())
+    return Sound(buffer.getvalue(), alt)

@@ -1,8 +1,44 @@
 """What models learn from. (Imported at once: the functions `digits`, `mnist`, `photos` bear the names of their files.)"""
 
+from genedu.data.audio import Sound, linear_nll, pitch, tones, vowels
 from genedu.data.digits import Digits, digits
 from genedu.data.mnist import MNIST, mnist
 from genedu.data.photos import Photos, photos
+from genedu.data.questions import Questions, questions
+from genedu.data.strokes import Strokes, strokes
+from genedu.data.text import English, MarkovText, Vocabulary, english, markov_text, ngram_log_prob
 from genedu.data.toys import Toy, grid, moons, ring, two_gaussians
+from genedu.data.video import Bounce, MovingDigits, bounce, moving_digits
 
-__all__ = ["MNIST", "Digits", "Photos", "Toy", "digits", "grid", "mnist", "moons", "photos", "ring", "two_gaussians"]
+__all__ = [
+    "MNIST",
+    "Bounce",
+    "Digits",
+    "English",
+    "MarkovText",
+    "MovingDigits",
+    "Photos",
+    "Questions",
+    "Sound",
+    "Strokes",
+    "Toy",
+    "Vocabulary",
+    "bounce",
+    "digits",
+    "english",
+    "grid",
+    "linear_nll",
+    "markov_text",
+    "mnist",
+    "moons",
+    "moving_digits",
+    "ngram_log_prob",
+    "photos",
+    "pitch",
+    "questions",
+    "ring",
+    "strokes",
+    "tones",
+    "two_gaussians",
+    "vowels",
+]

@@ -6,5 +6,11 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "draw": ["draw_bits", "draw_levels"],
+        "masked_conv": ["MaskedConv2d"],
+        "two_stack": ["TwoStack", "TwoStackInput"],
+        "masked_linear": ["MaskedLinear"],
+        "mu_law": ["mu_law_decode", "mu_law_edges", "mu_law_encode"],
+        "causal": ["CausalConv1d"],
+        "conv_lstm": ["ConvLSTM"],
     },
 )

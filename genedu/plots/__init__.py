@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy(
         "style": ["PALETTE", "STYLE"],
         "images": ["image_grid", "image_rows"],
         "curves": ["curves", "histograms", "loss_history"],
+        "strokes": ["ink"],
         "plane": ["decision_map", "density_map", "ellipses", "points"],
     },
 )

@@ -3,5 +3,5 @@
 from genedu.lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(
-    __name__, {"explorer": ["Explorer"], "boundary": ["draw_boundary"], "mixture": ["draw_mixture"]}
+    __name__, {"explorer": ["Explorer"], "boundary": ["draw_boundary"], "mixture": ["draw_mixture"], "orders": ["draw_orders"]}
 )

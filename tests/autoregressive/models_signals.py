@@ -1,5 +1,33 @@
 """The table of models, its part for sound and video."""
 
+from functools import partial
+
+import torch
+from torch import nn
+
+from genedu.autoregressive import WaveNet
+from genedu.core import seeded
 from tests.case import Case
 
-SIGNALS: dict[str, Case] = {}
+with seeded(14):
+    WAVES = torch.randint(3, (20, 5))  # [B, T]
+    SPEAKERS = torch.arange(20) % 2  # [B]
+
+
+def wavenet(**options) -> nn.Module:
+    """Sees 8 samples: more than the five of an event. No parameter is small."""
+    with seeded(15):
+        model = WaveNet(3, 3, 1, hidden=4, **options)
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.4)
+    model.sample = partial(model.sample, length=5)  # type: ignore[method-assign]
+    return model
+
+
+NO_CLASSES = {"exempt": {"classifier": "has no classes"}, "no_meta": {"predict_proba": "has no classes"}}
+SIGNALS: dict[str, Case] = {
+    "wavenet": Case(wavenet, WAVES, levels=3, **NO_CLASSES),
+    "wavenet, three taps": Case(lambda: wavenet(kernel=3), WAVES, levels=3, **NO_CLASSES),
+    "wavenet with classes": Case(lambda: wavenet(classes=2), (WAVES, SPEAKERS), levels=3),
+    "wavenet with classes, labels unknown": Case(lambda: wavenet(classes=2), WAVES, levels=3),
+}
