@@ -97,7 +97,7 @@ def start(model: nn.Module, x: Tensor) -> None:
     with torch.no_grad():
         if isinstance(model, PixelCNN):
             count = one_hot(x[:, 0], model.levels).double().sum(0) + 0.3  # [8, 8, L]
-            model.bias.copy_((count / count.sum(-1, keepdim=True)).log())
+            model.net.bias.copy_((count / count.sum(-1, keepdim=True)).log())
         else:
             bias = model.b if isinstance(model, NADE) else model.net[-1].bias
             bias.copy_(x.double().mean(0).clamp(0.002, 0.998).logit())
@@ -105,7 +105,7 @@ def start(model: nn.Module, x: Tensor) -> None:
 
 def adamw(model: nn.Module, weight_decay: float) -> Callable[..., torch.optim.Optimizer]:
     """AdamW that lets biases alone."""
-    free = {id(p) for name, p in model.named_parameters() if p.dim() < 2 or name == "bias"}
+    free = {id(p) for name, p in model.named_parameters() if p.dim() < 2 or name.endswith("bias")}
 
     def optimizer(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
         groups = [

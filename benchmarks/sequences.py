@@ -33,7 +33,7 @@ def seconds_of(train, model, data, **options) -> float:
 
 
 def chars() -> None:
-    """Rows of 64 symbols; "above" is the mean of log p(x) - log q(x) over 1000 test rows, a symbol: it estimates the KL divergence."""
+    """Rows of 64 symbols; "above" is the mean of log p(x) - log q(x) over 1000 test rows, an estimate of the KL divergence."""
     data = markov_text()
     print(f"\nentropy rate {data.entropy_rate:.4f}, of a row of 64 {data.entropy(64) / 64:.4f} nats a symbol")
     print("\n| order-2 source, 12 symbols, 384 000 to train on | seconds | above the source's own log p, nats a symbol | error |")

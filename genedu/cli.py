@@ -2,9 +2,11 @@
 
     genedu start 01            copies chapter 01 and its exercise to my/, where running them changes nothing of the course
     genedu doctor              says what is installed, what is missing, and what to type
+    genedu train nade          trains a model of the library and says how good it is
     genedu grade submitted/    grades what students handed in, each notebook in a sandbox
 
-Here are its words and its exit status; the work is done in `genedu.start`, `genedu.doctor` and `genedu.grading`.
+Here are its words and its exit status; the work is done in `genedu.start`, `genedu.doctor`, `genedu.train` and
+`genedu.grading`.
 """
 
 import argparse
@@ -24,6 +26,8 @@ EXAMPLES = """examples:
   genedu start 01 --fresh       copy them anew; your old ones are moved aside, not lost
   genedu start 01 --to ~/dgm    copy them to a folder of your choice
   genedu doctor                 what is installed, what is missing, what to type
+  genedu train nade             train NADE on the digits, print its test NLL
+  genedu train nade --data mnist    the same on MNIST, beside published figures
   genedu grade submitted/       grade submitted/STUDENT/NN_name/NN_name.ipynb into grades/
   genedu grade moodle.zip       the same for what a learning platform exports
 """
@@ -31,6 +35,12 @@ GRADE = """SUBMISSIONS is a folder in nbgrader's layout (submitted/STUDENT/NN_na
 a zip as learning platforms export it. Afterwards grades/ holds index.html (the class), feedback/ (a page a student), grades.csv
 (a row a question), totals.csv (a row a student) and nbgrader's gradebook.db. Run it again at any time: only what changed is
 graded, and points that you set by hand stay. docs/instructors.md says more.
+"""
+TRAIN = """MODEL is nade, made, deep_nade or pixel_cnn. The output gives the test NLL in nats an image and in bits a dimension,
+beside published figures where there are some, and warns where bits or images differ from those. MNIST is fetched once (12 MB), or
+read from the folder that the environment variable GENEDU_DATA names. That folder may hold all four files, or only
+t10k-images-idx3-ubyte.gz: then its 10 000 images are split 8000/1000/1000, and nothing published compares. GENEDU_DEVICE=cuda
+trains on a GPU. Ctrl-C is safe: with --out the same command goes on later.
 """
 
 
@@ -45,6 +55,18 @@ def parser() -> argparse.ArgumentParser:
     begin.add_argument("--to", type=Path, metavar="FOLDER", help="where to (default: my/ in the course's folder)")
     begin.add_argument("--fresh", action="store_true", help="copy anew; an old copy is moved aside to NAME.before-1.ipynb")
     commands.add_parser("doctor", help="what is installed, what is missing, what to type")
+    teach = commands.add_parser("train", help="train a model, print its test NLL", description=TRAIN, formatter_class=form)
+    teach.add_argument("model", metavar="MODEL")
+    teach.add_argument("--data", default="digits", metavar="NAME", help="digits (default) or mnist")
+    teach.add_argument(
+        "--values", metavar="FORM", help="binary: a threshold (default for digits); drawn: once at random (for mnist); levels"
+    )
+    long = teach.add_mutually_exclusive_group()
+    long.add_argument("--rounds", type=int, metavar="N", help="minibatches to train on")
+    long.add_argument("--seconds", type=float, metavar="N", help="train for about as long")
+    teach.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and minibatches (default: 0)")
+    teach.add_argument("--out", type=Path, metavar="FILE", help="keep weights and state of training there; go on if it exists")
+    teach.add_argument("--samples", type=Path, metavar="FILE.png", help="a picture of 100 samples")
     judge = commands.add_parser("grade", help="grade a class", description=GRADE, formatter_class=form)
     judge.add_argument("submissions", type=Path, metavar="SUBMISSIONS")
     judge.add_argument(
@@ -80,16 +102,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 0
     try:
+        if words.command == "train":
+            return _train(words)
         if root is None:
             raise ValueError(GET)
         if words.command == "grade":
             return _grade(words, root)
         to = Path(os.path.abspath(words.to.expanduser() if words.to else root / "my"))
         copies = start(words.chapter, to=to, fresh=words.fresh, root=root)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         print(f"genedu: {error}", file=sys.stderr)
         return 2
     print(next_step(copies, to, root))
+    return 0
+
+
+def _train(words: argparse.Namespace) -> int:
+    from genedu.train import train  # torch: not for the other commands
+
+    out = words.out.expanduser() if words.out else None
+    samples = words.samples.expanduser() if words.samples else None
+    try:
+        train(
+            words.model,
+            data=words.data,
+            values=words.values,
+            rounds=words.rounds,
+            seconds=words.seconds,
+            seed=words.seed,
+            out=out,
+            samples=samples,
+        )
+    except KeyboardInterrupt:
+        kept = out is not None and out.exists()
+        then = f"{out} keeps most of the training; the same command goes on from there" if kept else "nothing is kept"
+        print(f"genedu: stopped, {then}", file=sys.stderr)
+        return 130
     return 0
 
 

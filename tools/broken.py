@@ -37,6 +37,7 @@ class Break:
 
 GAUSSIAN, BAYES, LOGISTIC = (f"genedu/density/{n}.py" for n in ("gaussian_classifier", "naive_bayes", "logistic_regression"))
 EM, MIXTURE, ENERGY = (f"genedu/density/{n}.py" for n in ("em", "gaussian_mixture", "energy"))
+NADE, MADE, DEEP_NADE = (f"genedu/autoregressive/{n}.py" for n in ("nade", "made", "deep_nade"))
 BREAKS = [
     Break("the sign of the log-determinant", GAUSSIAN, "- log_root[..., None]", "+ log_root[..., None]"),
     Break("the Gaussian's class prior dropped", GAUSSIAN, "(log_normal + self.log_prior[:, None]).T", "log_normal.T"),
@@ -83,6 +84,20 @@ BREAKS = [
     Break("samples with the wrong root", MIXTURE, "eps @ root.T, eps)", "eps @ root, eps)", "02"),
     Break("Z left out", ENERGY, "self.unnormalised_log_prob(x) - self.log_normaliser()", "self.unnormalised_log_prob(x)", "02"),
     Break("the size of a cell left out of Z", ENERGY, " + self.dim * math.log(self.cell)", "", "02"),
+    Break("a mask that lets a logit see itself", MADE, "degrees[-1] < rank[:, None]", "degrees[-1] <= rank[:, None]", "03"),
+    Break("averaged logs called a mixture", MADE, ".logsumexp(0) - math.log(len(models))", ".mean(0)", "03"),
+    Break(
+        "a running sum that includes the bit itself",
+        NADE,
+        "torch.mv(h, V_i, out=logit_i)",
+        "torch.mv((a + x_i * W_i).sigmoid(), V_i, out=logit_i)",
+        "03",
+    ),
+    Break(
+        "NADE's row of W forgotten while sampling", NADE, "a.addcmul_(bits[:, i, None]", "a.addcmul_(0 * bits[:, i, None]", "03"
+    ),
+    Break("the weight of a cut left out", DEEP_NADE, "-self.dim / (~seen).sum(1).to(log_p.dtype) *", "-1.0 *", "03"),
+    Break("the mask not shown", DEEP_NADE, "* m, m], 1)", "* m, 0 * m], 1)", "03"),
 ]
 
 

@@ -77,9 +77,8 @@ class PixelCNN(nn.Module):
         bias = torch.zeros(channels * levels) if self.softmax else logistic.initial_bias(components, channels)
         groups = channels if self.softmax else 1  # the logistic head itself ties the colours of a pixel to each other
         sizes = {"hidden": hidden, "layers": layers, "kernel": kernel, "first": first, "embedding": embedding}
-        self.net = PixelNet(
-            levels, bias, self.shape, groups=groups, gated=gated, dropout=dropout, condition=classes or 0, **sizes
-        )
+        options = {"stack": "gated" if gated else "plain", "groups": groups, "condition": classes or 0, "dropout": dropout}
+        self.net = PixelNet(levels, bias, self.shape, **options, **sizes)  # type: ignore[arg-type]
         self.register_buffer("order", torch.arange(channels * height * width).view(channels, -1).T.flatten(), persistent=False)
         self.register_buffer("log_prior", prior_of(prior, classes))
 

@@ -7,6 +7,8 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "draw": ["draw_bits", "draw_levels"],
         "masked_conv": ["MaskedConv2d"],
+        "pixel_net": ["PixelNet"],
+        "receptive": ["receptive_field"],
         "two_stack": ["TwoStack", "TwoStackInput"],
         "masked_linear": ["MaskedLinear"],
         "mu_law": ["mu_law_decode", "mu_law_edges", "mu_law_encode"],

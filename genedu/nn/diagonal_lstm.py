@@ -5,15 +5,18 @@ in the column before are the pixel to its left (same row) and the pixel above it
 
     skew(x)[r, r + c] = x[r, c]                                                                             (1)
     s_j[r] = K_is x_j[r] + K_1 h_{j-1}[r] + K_2 h_{j-1}[r - 1],   then an LSTM step (genedu.nn.row_lstm)    (2)
-    y = x + O (h_left[r, c] + h_right[r - 1, c])                                                            (3)
+    y = x + O (h_left(x)[r, c] + h_right(x + e)[r - 1, c])                                                  (3)
 
-h_left, unskewed, at (r, c) has seen all pixels above and to the left, (r, c) included. h_right is the same on the image seen in a
-mirror: it has seen what is above and to the right, and so the future part of row r. Hence (3) takes it from the row above. The
-two together have seen everything that came before. H + W - 1 steps, against H of the Row LSTM.
+h_left, unskewed, at (r, c) has seen x above and to the left, (r, c) included. h_right is the same on the map seen in a mirror: it
+has seen what is above and to the right, and so the future part of row r. Hence (3) takes it from the row above. The two
+together have seen everything that came before. It takes H + W - 1 steps, against H of the Row LSTM.
+
+x at a pixel tells of the pixels before it only. e tells of the pixel itself: h_right may know it, being used a row below.
 
 Source:   A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, "Pixel Recurrent Neural Networks", ICML 2016, section 3.2, figure 3.
 Lecture:  "PixelRNN"; "RNNs for Autoregressive Modeling".
-Differs:  the state has as many features as the map, so that O neither narrows nor widens.
+Differs:  e is ours. Without it nobody would see the last pixel of the row above, for x tells of it only where there is a next
+          one. The state has as many features as the map, so that O neither narrows nor widens.
 """
 
 import torch
@@ -60,10 +63,10 @@ class DiagonalLSTM(nn.Module):
 
 
 class DiagonalBiLSTM(nn.Module):
-    """(3): [B, hidden, H, W] -> the same; a pixel's features may depend on x at the pixel itself (kind B).
+    """(3): x, which sees the past, and e, which sees the pixel itself -> the next x, [B, hidden, H, W] each.
 
     Args:
-        hidden: features of the map and of each state.
+        hidden: features of the maps and of each state.
         dropout: share of silent features in training, whole maps at a time.
     """
 
@@ -73,7 +76,7 @@ class DiagonalBiLSTM(nn.Module):
         self.out = nn.Linear(hidden, hidden)  # O
         self.dropout = nn.Dropout2d(dropout)
 
-    def forward(self, x: Tensor, z: None = None) -> Tensor:
-        from_right = self.right(x.flip(3)).flip(3)  # [B, hidden, H, W]
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        from_right = self.right((x + e).flip(3)).flip(3)  # [B, hidden, H, W]
         h = self.dropout(self.left(x) + second(down(last(from_right))))
         return x + second(self.out(last(h)))  # eq. (3)

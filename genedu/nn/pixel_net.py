@@ -3,9 +3,9 @@ r"""The network of PixelCNN and PixelRNN: numbers for each pixel of an image tha
     shown_i = E[x_i],   h = first(shown) + place,   h = layer(h, c) for each layer,   f_i = P relu(Q relu(h_i)) + bias_i   (1)
 
 E is a table with a row for each level: levels enter as learned vectors which start as their brightness and a little noise.
-`place` and `bias` are learned for each pixel, for a digit is no texture that looks alike everywhere. The layers are of one of
-four kinds. "plain": masked convolutions with a blind spot, pixels above and farther to the right than up (genedu.nn.masked_block).
-"gated": two stacks without (genedu.nn.two_stack). "row", "diagonal": recurrent (genedu.nn.row_lstm, genedu.nn.diagonal_lstm).
+`place` and `bias` are learned for each pixel, for a digit is no texture that looks alike everywhere. There are four kinds of
+layers. "plain": masked convolutions with a blind spot above, farther to the right than up (genedu.nn.masked_block). "gated":
+two stacks without one (genedu.nn.two_stack). "row", "diagonal": recurrent (genedu.nn.row_lstm, genedu.nn.diagonal_lstm).
 Convolutions see k//2 pixels farther with each layer, recurrent layers go on to the edge.
 
 `forward` gives f for all pixels in one pass; `walk`, for convolutions, pixel after pixel at the cost of one column each.
@@ -64,19 +64,20 @@ class PixelNet(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, width = shape
-        self.levels, self.gated = levels, stack == "gated"
+        self.levels, self.stack, gated = levels, stack, stack == "gated"
         self.embedding = nn.Parameter(0.5 * torch.randn(levels, embedding))  # E
         with torch.no_grad():
             self.embedding[:, 0] = torch.linspace(-1, 1, levels)
-        self.first = (TwoStackInput if self.gated else MaskedInput)(channels * embedding, hidden, kernel=first, channels=groups)
-        self.place = nn.ParameterList(torch.zeros(hidden, height, width) for _ in range(1 + self.gated))  # for h, for v
-        layer: Callable[[], nn.Module] = {
+        self.first = (TwoStackInput if gated else MaskedInput)(channels * embedding, hidden, kernel=first, channels=groups)
+        self.place = nn.ParameterList(torch.zeros(hidden, height, width) for _ in range(1 + gated))  # for h, for v
+        kinds: dict[str, Callable[[], nn.Module]] = {
             "gated": partial(TwoStack, hidden, kernel=kernel, channels=groups, condition=condition, dropout=dropout),
             "plain": partial(MaskedBlock, hidden, kernel=kernel, channels=groups, condition=condition, dropout=dropout),
             "row": partial(RowLSTM, hidden, kernel=kernel, dropout=dropout),
             "diagonal": partial(DiagonalBiLSTM, hidden, dropout=dropout),
-        }[stack]
-        self.layers = nn.ModuleList(layer() for _ in range(layers))
+        }
+        self.own = nn.Conv2d(channels * embedding, hidden, 1) if stack == "diagonal" else None  # what the pixel itself shows
+        self.layers = nn.ModuleList(kinds[stack]() for _ in range(layers))
         within, out = (centre_mask(n, hidden, "B", groups) for n in (hidden, len(bias)))
         self.head = nn.Sequential(nn.ReLU(), MaskedLinear(within), nn.ReLU(), MaskedLinear(out, bias=False))  # Q, P
         self.bias = nn.Parameter(bias.repeat(height, width, 1))
@@ -86,16 +87,20 @@ class PixelNet(nn.Module):
         return (one_hot(x, self.levels).to(self.embedding.dtype) @ self.embedding).flatten(-2)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        shown = self.shown(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # [B, C E, H, W], features last in memory
-        if self.gated:
+        return self.see(self.shown(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), c)  # features last in memory, which is faster
+
+    def see(self, shown: Tensor, c: Tensor | None = None) -> Tensor:
+        """f from what is shown, real numbers: [B, C E, H, W] -> [B, H, W, P]. Its gradient tells what a pixel depends on."""
+        if self.stack == "gated":
             v, h = self.first(shown)
             v, h = v + self.place[1], h + self.place[0]
             for layer in self.layers:
                 v, h = layer(v, h, c)
         else:
             h = self.first(shown) + self.place[0]
+            more = {"plain": (c,), "row": (), "diagonal": (self.own(shown),) if self.own else ()}[self.stack]
             for layer in self.layers:
-                h = layer(h, c)
+                h = layer(h, *more)
         return self.head(h.permute(0, 2, 3, 1)) + self.bias  # [B, H, W, P], eq. (1)
 
     def walk(self, x: Tensor, c: Tensor | None = None) -> Callable[[int, int], Tensor]:
@@ -103,7 +108,7 @@ class PixelNet(nn.Module):
 
         To be called in raster order; as often for one pixel as it has colours, each time after the next one is filled in.
         """
-        places = (self.place[1][None] if self.gated else 0.0), self.place[0][None]
+        places = (self.place[1][None] if self.stack == "gated" else 0.0), self.place[0][None]
         layers: Any = self.layers
         cache = PixelCache([self.first, *self.layers], [places, *(layer.conditions(c) for layer in layers)], x, self.shown)
         return lambda r, c: self.head(cache.features(r, c)) + self.bias[r, c]

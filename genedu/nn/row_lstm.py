@@ -58,7 +58,7 @@ class RowLSTM(nn.Module):
         with torch.no_grad():
             open_gates(self.input.bias)
 
-    def forward(self, x: Tensor, z: None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         own = self.input(torch.cat(to_the_left(last(x), self.pad, True), -1))  # [B, H, W, 4 hidden]
         h = cell = torch.zeros_like(last(x)[:, 0])  # [B, W, hidden]
         rows = []

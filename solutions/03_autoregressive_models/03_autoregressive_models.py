@@ -29,7 +29,7 @@ import torch
 from genedu.checks import check, points
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "likelihood-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **03.1 (2 points).** The log-likelihood of rows of bits. A network has computed, for each row and each step k of (1), the
+# **03.1 (2 points).** Chapter 3, "A product of conditionals" and "In any order". The log-likelihood of rows of bits. A network has computed, for each row and each step k of (1), the
 # logit of the conditional probability that the bit of this step is 1.
 #
 # `logits` `[B, D]` holds them in the order of the *steps*: `logits[i, k]` belongs to the bit `x[i, order[k]]` (in Python both
@@ -54,8 +54,8 @@ points("03.1", log_likelihood, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "step-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **03.2 (3 points).** NADE has one hidden layer of H units for each of the D conditionals, and all of these layers share their
-# weights. In raster order (1, 2, .., D), with the columns $w_i$ of a matrix W and the rows $v_i$ of a matrix V:
+# **03.2 (3 points).** Chapter 3, "One network for all D predictions". NADE has one hidden layer of H units for each of the D conditionals, and all of these layers share their
+# weights. In raster order (1, 2, .., D), with the rows $w_i$ of a matrix W and $v_i$ of a matrix V, both [D, H]:
 #
 # $$h_i = \sigma\Big(c + \sum_{j<i} x_j\, w_j\Big), \qquad \text{logit}\ p(x_i = 1 \mid x_1, \dots, x_{i-1}) = b_i + v_i \cdot h_i \tag{2}$$
 #
@@ -65,7 +65,7 @@ points("03.1", log_likelihood, seed=1)
 # `a` `[B, H]` is what is carried; before the first place it is c, the same in all B rows. `x_i` `[B]` is this place's bit
 # (float, 0 or 1), `w_i` `[H]` and `v_i` `[H]` belong to this place, and so does the number `b_i`. Return the tuple
 # `(logit, a_next)`: the logit (2) of this place, `[B]`, and what is carried to the next place, `[B, H]`. The check takes
-# your step D times and never shows it an earlier column again.
+# your step D times and never shows it an earlier row of W again.
 
 
 # %% nbgrader={"grade": false, "grade_id": "step", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -84,7 +84,7 @@ points("03.2", nade_step, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "masks-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **03.3 (3 points).** MADE is an ordinary network whose weights are multiplied by masks of zeros and ones, so that each output
+# **03.3 (3 points).** Chapter 3, "One network for all D predictions". MADE is an ordinary network whose weights are multiplied by masks of zeros and ones, so that each output
 # sees only what comes before it in the order. Every unit gets a *degree*. Input and output number d have the degree
 # $m(d) = k$ if d is generated in step k, with k = 1, .., D. A hidden unit of degree m may see the first m inputs of the order, and no
 # other. With l = 1, .., L hidden layers, and layer 0 the inputs, the masks are
@@ -116,7 +116,7 @@ points("03.3", made_masks, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "bits-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **03.4 (2 points).** Bits a dimension. Two kinds of models report their negative log-likelihood on the same images of D pixels
+# **03.4 (2 points).** Chapter 3, "A density on discrete data". Bits a dimension. Two kinds of models report their negative log-likelihood on the same images of D pixels
 # with grey levels. One gives each image of levels a probability P. The other has a density q: to each level it adds noise that fills the
 # step to the next one, and scales the result, so that a level becomes an interval of some width, such as 1/256 if 256 levels fill [0, 1].
 # A probability is a density integrated over the box of D such intervals, and for a density that is about constant in the box

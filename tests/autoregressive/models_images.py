@@ -8,7 +8,7 @@ from genedu.core import seeded
 from tests.case import Case
 
 with seeded(31):
-    GREY, COLOUR = torch.randint(2, (20, 1, 2, 3)), torch.randint(2, (20, 3, 1, 2))
+    GREY, COLOUR = torch.randint(2, (20, 1, 2, 3)), torch.randint(2, (20, 2, 2, 2))
     LEVELS = torch.randint(3, (20, 1, 2, 2))
     LABELS = torch.arange(20) % 2
 
@@ -32,9 +32,9 @@ IMAGES: dict[str, Case] = {
     "pixel cnn": Case(cnn, GREY, levels=2, exempt=PLAIN, **NO_CLASSES),
     "pixel cnn, plain": Case(lambda: cnn(gated=False), GREY, levels=2, exempt=PLAIN, **NO_CLASSES),
     "pixel cnn, plain 3x3": Case(lambda: cnn(gated=False, first=3), GREY, levels=2, exempt=PLAIN | BLIND, **NO_CLASSES),
-    "pixel cnn, colours": Case(lambda: cnn(size=(1, 2), channels=3, hidden=24), COLOUR, levels=2, exempt=PLAIN, **NO_CLASSES),
+    "pixel cnn, colours": Case(lambda: cnn(size=(2, 2), channels=2), COLOUR, levels=2, exempt=PLAIN, **NO_CLASSES),
     "pixel cnn, plain, colours": Case(
-        lambda: cnn(size=(1, 2), channels=3, hidden=24, gated=False), COLOUR, levels=2, exempt=PLAIN, **NO_CLASSES
+        lambda: cnn(size=(2, 2), channels=2, gated=False), COLOUR, levels=2, exempt=PLAIN, **NO_CLASSES
     ),
     "pixel cnn, classes": Case(lambda: cnn(3, (2, 2), classes=2), (LEVELS, LABELS), levels=3),
     "pixel cnn, plain, classes": Case(lambda: cnn(3, (2, 2), classes=2, gated=False), (LEVELS, LABELS), levels=3),
@@ -45,13 +45,13 @@ IMAGES: dict[str, Case] = {
         lambda: cnn(3, (2, 2), head="logistic", components=2), LEVELS, levels=3, exempt=PLAIN, **NO_CLASSES
     ),
     "pixel cnn, logistic, colours": Case(
-        lambda: cnn(size=(1, 2), channels=3, head="logistic", components=2), COLOUR, levels=2, exempt=PLAIN, **NO_CLASSES
+        lambda: cnn(size=(2, 2), channels=2, head="logistic", components=2), COLOUR, levels=2, exempt=PLAIN, **NO_CLASSES
     ),
     "pixel rnn, row": Case(
-        lambda: ready(PixelRNN(2, size=(2, 3), hidden=12)),
-        GREY,
-        levels=2,
+        lambda: ready(PixelRNN(3, size=(2, 2), hidden=8)),
+        LEVELS,
+        levels=3,
         exempt={"sees all the past": "sees a triangle, which its own tests map"},
     ),
-    "pixel rnn, diagonal": Case(lambda: ready(PixelRNN(2, cell="diagonal", size=(2, 3), hidden=12)), GREY, levels=2),
+    "pixel rnn, diagonal": Case(lambda: ready(PixelRNN(3, cell="diagonal", size=(2, 2), hidden=8)), LEVELS, levels=3),
 }

@@ -107,7 +107,7 @@ WRONG = {
     },
     "03.2": {
         "inclusive": Wrong(STEP + "return b_i + a_next.sigmoid() @ v_i, a_next", "when is it added", "sees its own bit"),
-        "own column": Wrong(STEP + "return b_i + (a + w_i).sigmoid() @ v_i, a_next", "whose column", "own column"),
+        "own row": Wrong(STEP + "return b_i + (a + w_i).sigmoid() @ v_i, a_next", "whose rows of W", "own row"),
         "linear": Wrong(STEP + "return b_i + a @ v_i, a_next", "as it is", "no sigma"),
         "tanh": Wrong(STEP + "return b_i + a.tanh() @ v_i, a_next", "not as (2) says", "another squashing"),
         "probability": Wrong(STEP + "return logit.sigmoid(), a_next", "this is sigma of the answer", "probability returned"),
@@ -135,7 +135,7 @@ WRONG = {
         "bits as signs": Wrong(STEP + "return logit, a + (2 * x_i - 1)[:, None] * w_i", "takes w_i away", "bits as signs"),
         "b carried": Wrong(STEP + "return logit, a_next + b_i", "belongs to this place alone", "b carried"),
         "running mean": Wrong(STEP + "return logit, (a + a_next) / 2", "then one with x_i = 1", ""),
-        "the columns kept": Wrong(
+        "the rows kept": Wrong(
             STEP + "return logit, torch.cat([a, x_i[:, None] * w_i], 1)", "a_next must be a tensor of shape [5, 4]", "wrong shape"
         ),
         "clamped": Wrong(STEP + "return logit, a_next.clamp(-30, 30)", "cut or rounded", "sum spoiled"),
