@@ -532,7 +532,10 @@ claim(
 )
 claim("the mixture of 16 orders is better than each of its chains", ensemble < each.min())
 claim("and better than their mean, by more than 0.3 nats", ensemble < each.mean() - 0.3)
-claim("the mixture of MADE and NADE is better than the mean of the two", both < (m + n) / 2)
+claim(
+    "the mixture of MADE and NADE is better than the mean of the two, by more than 0.05 nats",
+    both < (m + n) / 2 - 0.05,
+)
 claim("the mixture of orders ends below 17.6 nats", ensemble < 17.6)
 
 # %%
@@ -1038,14 +1041,20 @@ with torch.no_grad():
         "averaged logits": averaged,
         "mixture of orders (5)": lambda x: mixture_log_prob(copiers, x),
     }
-    rows = [
-        [name, f"{f(pair).exp().sum():.3f}", f"{-f(equal).mean():.4f}"]
-        for name, f in scores.items()
-    ]
-    entropies = {name: -f(equal).mean().item() for name, f in scores.items()}
+    mass = [f(pair).exp().sum().item() for f in scores.values()]
+    told = [-f(equal).mean().item() for f in scores.values()]
+rows = [[name, f"{mass[k]:.3f}", f"{told[k]:.4f}"] for k, name in enumerate(scores)]
 table(["score", "mass of the four events", '"-log p" of the data'], rows)
-claim("the averaged logits claim less than the entropy", entropies["averaged logits"] < math.log(2))
-claim("the mixture does not", entropies["mixture of orders (5)"] > math.log(2))
+s3 = 1 / (1 + math.exp(-3))
+claim(
+    "averaged logits: the mass is as by hand, to 1e-5",
+    abs(mass[0] - 2 * (s3**2 + (1 - s3) ** 2)) < 1e-5,
+)
+claim("and the claimed loss is below the entropy", told[0] < math.log(2))
+claim(
+    "the mixture has mass one, to 1e-5, and a loss above the entropy",
+    abs(mass[1] - 1) < 1e-5 and told[1] > math.log(2),
+)
 with torch.no_grad():
     mean_logits = torch.stack([deep.logits(data.test, o) for o in orders]).mean(0)
     claimed = -Bernoulli(logits=mean_logits).log_prob(data.test.float()).sum(1).mean().item()

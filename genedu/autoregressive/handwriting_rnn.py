@@ -13,7 +13,8 @@ To write a given text c_1 .. c_U, a first LSTM moves a soft window over its lett
     w_t = sum_u phi(t, u) onehot(c_u),   phi(t, u) = sum_k alpha_k exp(-beta_k (kappa_k - u)^2)              (4)
     kappa_t = kappa_t-1 + exp(.),   alpha, beta = exp(.),   all three linear in the first LSTM's h_t         (5)
 
-By (5) the window only moves forward. When sampling, a bias b >= 0 makes the writing neater, and no longer the model's own:
+By (5) the window only moves forward; the text is written when phi is largest behind its last letter. When sampling, a bias
+b >= 0 makes the writing neater, and no longer the model's own:
 
     sigma' = sigma exp(-b),   pi' = softmax((1 + b) log pi)                                                  (6)
 
@@ -31,7 +32,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid, one_hot
+from torch.nn.functional import logsigmoid, one_hot, pad
 
 from genedu.autoregressive.char_rnn import check_lengths
 from genedu.core import Batch, Player, check_values
@@ -97,13 +98,12 @@ class HandwritingRNN(nn.Module):
         if characters:
             self.reader = nn.LSTM(3, hidden, batch_first=True)
             self.window = nn.Linear(hidden, 3 * windows)
-            with torch.no_grad():
-                self.window.bias[: 2 * windows] = 0.0
-                self.window.bias[2 * windows :] = -2.0  # exp(-2): some seven steps a letter
+            nn.init.zeros_(self.window.bias)
+            nn.init.constant_(self.window.bias[2 * windows :], -2.0)  # exp(-2): some seven steps a letter
 
     def forward(self, before: Tensor, y: Tensor | None, state: tuple | None = None) -> tuple[Pen, Tensor | None, tuple]:
-        """The steps before each place [B, T, 3], and the state from which to go on: (3), kappa [B, T, W] and the next state."""
-        reader, kappa, writer = state or (None, 0.0, None)
+        """Steps before each place [B, T, 3], and the state to go on from: (3), phi [B, T, U] of (4), the next state."""
+        (reader, kappa, writer), phi = state or (None, 0.0, None), None
         if self.characters:
             h, reader = self.reader(before, reader)  # [B, T, H]
             alpha, beta, speed = self.window(h).exp().chunk(3, -1)  # [B, T, W] each
@@ -116,23 +116,27 @@ class HandwritingRNN(nn.Module):
             before = torch.cat([before, h, seen], -1)
         h, writer = self.writer(before, writer)
         m = self.components
-        out = self.head(h)  # [B, T, 6 M + 1]
-        mu, log_sigma = out[..., m : 3 * m].unflatten(-1, (m, 2)), out[..., 3 * m : 5 * m].unflatten(-1, (m, 2))
-        rho = 0.999 * out[..., 5 * m : 6 * m].tanh()
-        pen = Pen(out[..., :m], mu, self.floor + log_sigma.exp(), rho, out[..., -1])  # eq. (3)
-        return pen, kappa if self.characters else None, (reader, kappa[:, -1:] if self.characters else 0.0, writer)
+        pi, mu, sigma, rho, end = self.head(h).split((m, 2 * m, 2 * m, m, 1), -1)
+        mu, sigma = mu.unflatten(-1, (m, 2)), self.floor + sigma.exp().unflatten(-1, (m, 2))  # [B, T, M, 2] each
+        pen = Pen(pi, mu, sigma, 0.999 * rho.tanh(), end.squeeze(-1))  # eq. (3)
+        return pen, phi, (reader, kappa[:, -1:] if self.characters else 0.0, writer)
 
     def steps(self, x: Tensor, y: Tensor | None = None) -> Pen:
         """(3) for each place, given the steps before it: [B, T, 3] -> parameters [B, T, ...]. Raises as `log_prob`."""
         self._check(x, y)
         return self(_before(x), y)[0]
 
-    def reading(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """kappa of (5), the letter each window is at: [B, T, 3] -> [B, T, W]. Raises as `log_prob`, and without `characters`."""
+    def reading(self, x: Tensor, y: Tensor) -> Tensor:
+        """phi of (4) at each letter and at the place behind the last: [B, T, 3] -> [B, T, U + 1]. Raises as `log_prob`."""
         self._check(x, y)
-        if not self.characters:
-            raise ValueError("a model without characters has no window: build it with characters=...")
-        return self(_before(x), y)[1]
+        return self(_before(x), pad(y, (0, 1)))[1]
+
+    def ends(self, x: Tensor, y: Tensor) -> Tensor:
+        """How many steps come before the window leaves the last letter: [B, T, 3] -> [B], T if it stays. Raises as `log_prob`."""
+        phi, last = self.reading(x, y), (y > 0).sum(1)[:, None, None]  # [B, T, U + 1], [B, 1, 1]
+        inside = phi.masked_fill(torch.arange(phi.shape[2], device=x.device) >= last, 0.0).amax(2)  # [B, T]
+        left = phi.gather(2, last.expand(-1, x.shape[1], 1)).squeeze(2) > inside  # [B, T]
+        return torch.where(left.any(1), left.long().argmax(1).clamp_min(1), x.shape[1])
 
     def _check(self, x: Tensor, y: Tensor | None) -> None:
         if x.dim() != 3 or x.shape[2] != 3 or 0 in x.shape:

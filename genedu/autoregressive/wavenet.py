@@ -22,6 +22,7 @@ Differs:  a first layer of one tap, E (the paper: a causal convolution); R witho
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -154,17 +155,19 @@ class WaveNet(nn.Module):
         cost what their calls cost, so there are few, and views and buffers are made once.
         """
         L, C, E, bias = len(self.dilations), self.hidden, self.embed.weight, self._label(n, y)
+        modules: Any = self.gates, self.residuals, (self.skip, self.first, self.last)
+        gates, residual, head = modules
         half = torch.cat([E.new_ones(C), E.new_full((C,), 0.5)])  # [2C]
-        taps = torch.stack([g.conv.weight for g in self.gates]).permute(0, 3, 2, 1) * half  # type: ignore  # [L, k, C, 2C]
+        taps = torch.stack([g.conv.weight for g in gates]).permute(0, 3, 2, 1) * half  # [L, k, C, 2C]
         then, now = taps[:, :-1].flatten(0, 1).contiguous(), [w.contiguous() for w in taps[:, -1]]
-        shift = torch.stack([g.conv.bias for g in self.gates])[:, None] + (0 if bias is None else bias.transpose(0, 1))  # type: ignore
+        shift = torch.stack([g.conv.bias for g in gates])[:, None] + (0 if bias is None else bias.transpose(0, 1))
         shift = (shift * half).expand(L, n, 2 * C).contiguous()
-        residuals = [r.weight[..., 0].T / 2 for r in self.residuals]  # type: ignore[operator]  # [C, C]
-        (s, first, last) = (w.weight[..., 0].T.contiguous() for w in (self.skip, self.first, self.last))
+        residuals = [r.weight[..., 0].T / 2 for r in residual]  # [C, C]
+        (s, s_bias), (b, b_bias), (a, a_bias) = ((w.weight[..., 0].T.contiguous(), w.bias) for w in head)
         both, kept = E.new_empty(n, 2 * C), E.new_empty(n, L * C)
         (f, g), z = both.chunk(2, 1), kept.chunk(L, 1)
         silence = E.new_zeros(n, C)  # what pads the training pass
-        queues = [deque([silence] * gate.past) for gate in self.gates]  # type: ignore[arg-type]
+        queues = [deque([silence] * gate.past) for gate in gates]
 
         def step(drawn: list[Tensor]) -> Tensor:
             h = E.index_select(0, drawn[-1]) if drawn else silence  # [n, C], eq. (1)
@@ -177,23 +180,24 @@ class WaveNet(nn.Module):
                 torch.addcmul(f, f, g, out=z[layer])  # [n, C], twice that of eq. (2)
                 if layer < len(residuals):
                     h = h + z[layer] @ residuals[layer]  # eq. (2)
-            out = (kept @ s).div_(2).add_(self.skip.bias).relu_()  # eq. (3)
-            return (out @ first).add_(self.first.bias).relu_() @ last + self.last.bias
+            out = (kept @ s).div_(2).add_(s_bias).relu_()  # eq. (3)
+            return (out @ b).add_(b_bias).relu_() @ a + a_bias
 
         return step
 
     def _for_each_class(self, x: Tensor) -> Tensor:
         """log p(x_t = k | x_<t, y): [B, T] -> [B, K, T, levels]."""
-        classes = torch.arange(self.classes or 1, device=x.device)
+        classes = torch.arange(self.condition.num_embeddings, device=x.device)
         return torch.stack([self.logits(x, c.expand(len(x))).log_softmax(-1) for c in classes], 1)
 
     def _label(self, n: int, y: Tensor | None) -> Tensor | None:
         """V y of all layers: [B] -> [B, L, 2C], or None without classes."""
-        if self.classes is None:
+        k = self.classes
+        if k is None:
             if y is not None:
                 raise ValueError("the model has no classes, but y was given: build it with classes=K")
             return None
         if y is None or y.shape != (n,) or y.is_floating_point():
             raise ValueError(f"y must be classes [{n}], got {'None' if y is None else list(y.shape)}")
-        check_values(y, lambda v: (v >= 0) & (v < self.classes), f"y must be classes 0 to {self.classes - 1}")
+        check_values(y, lambda v: (v >= 0) & (v < k), f"y must be classes 0 to {k - 1}")
         return self.condition(y).unflatten(1, (len(self.dilations), -1))

@@ -237,8 +237,8 @@ def _ring(filter_: np.ndarray, drive: Tensor) -> Tensor:
 def _sound(draw, sizes: Sequence[int], seed: int, rate: int, pitches: Sequence[float]) -> Sound:
     with seeded(seed):
         parts = [draw(n) for n in sizes]
-    x, y, means, sigma, *vowel = zip(*parts, strict=True)
-    return Sound(*x, *y, rate, tuple(pitches), means[-1], sigma[-1], *(vowel[0] if vowel else ()))
+    (x0, y0, _, _, *v0), (x1, y1, _, _, *v1), (x2, y2, means, sigma, *v2) = parts
+    return Sound(x0, x1, x2, y0, y1, y2, rate, tuple(pitches), means, sigma, *v0, *v1, *v2)
 
 
 def _check(pitches: Sequence[float], rate: int, length: int, sizes: Sequence[int], highest: int) -> None:

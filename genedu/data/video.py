@@ -154,8 +154,8 @@ def bounce(
     nothing = torch.zeros(0, dtype=torch.long)
     source = Bounce(nothing, nothing, nothing, size, block, step, turn, flip)
     with seeded(seed):
-        parts = [source.sample(n, frames=frames) for n in sizes]
-    return Bounce(*parts, size, block, step, turn, flip)
+        train, validation, test = (source.sample(n, frames=frames) for n in sizes)
+    return Bounce(train, validation, test, size, block, step, turn, flip)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class MaskedConv2d(nn.Conv2d):
     mask: Tensor  # M, [out, in, k, k]
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, kind: str = "B", channels: int = 1) -> None:
-        super().__init__(inputs, outputs, odd("kernel", kernel), padding=kernel // 2)
+        super().__init__(inputs, outputs, odd("kernel", kernel))
         centre = centre_mask(outputs, inputs, kind, channels)
         middle = kernel // 2
         mask = torch.zeros(outputs, inputs, kernel, kernel)
@@ -76,7 +76,9 @@ class MaskedConv2d(nn.Conv2d):
         return self.weight * self.mask
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.seen(), self.bias, padding=self.padding)  # eq. (1)
+        middle = self.kernel_size[0] // 2  # rows below are closed for all: cut off, not multiplied by 0
+        rows = F.pad(x, (0, 0, middle, 0))  # [B, in, H + k//2, W]
+        return F.conv2d(rows, self.seen()[:, :, : middle + 1], self.bias, padding=(0, middle))  # eq. (1)
 
     def above(self, rows: Tensor) -> Tensor:
         """What one row gets from the k//2 rows above it, and b: [B, in, k//2, W] -> [B, out, 1, W]."""

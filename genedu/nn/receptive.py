@@ -2,12 +2,12 @@ r"""Receptive field: the pixels that a network's output at one pixel depends on,
 
     seen[r', c'] = sum_{b, e, e'} |d f_e'(x_b)[r, c] / d x_b[e, r', c']|   is 0 where no path leads from there to (r, c)   (1)
 
-Backpropagation multiplies zeros where no path leads, so the pattern of zeros is exact, whatever the weights are. Elsewhere (1)
-is above 0 but by rare chance. It is the test for every model of this kind: one place at or behind (r, c) that is above 0 is a leak,
-and a leak makes the loss wonderful and the samples worthless.
+Backpropagation multiplies by zero where no path leads, so the pattern of zeros is exact, whatever the weights are. Elsewhere
+(1) is above 0, save for rare chance. It is the test for every model of this kind: one place at or behind (r, c) that is above 0
+is a leak, and a leak makes the loss wonderful and the samples worthless.
 
-Source:   the idea of the tests in A. Karpathy's pytorch-made (2018), by gradients; figure 1 of A. van den Oord et al.,
-          "Conditional Image Generation with PixelCNN Decoders", NIPS 2016, shows such maps.
+Source:   A. van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", NIPS 2016, figure 1, shows such maps;
+          to find them by the gradient is common practice.
 Lecture:  "PixelRNN".
 Differs:  nothing.
 """

@@ -192,20 +192,37 @@ def test_the_window_is_that_of_the_equations():
     model = told()
     before = torch.cat([torch.zeros(5, 1, 3, dtype=F64), X[:, :-1]], 1)
     h = model.reader(before)[0].detach()
-    kappa, seen = torch.zeros(5, 3, dtype=F64), []
+    kappa, old, seen, state = torch.zeros(5, 3, dtype=F64), 0.0, [], None
+    phis = model.reading(X, Y)  # [B, T, U + 1]
+    assert phis.shape == (5, 4, 4)
     for t in range(4):
         a, b, k = (h[:, t] @ model.window.weight.detach().T + model.window.bias.detach()).exp().split(3, 1)
         kappa = kappa + k
-        close(model.reading(X, Y)[:, t], kappa.detach())
+        state = model(before[:, t : t + 1], Y, state)[2]
+        assert (state[1][:, 0] > old).all()
+        close(state[1][:, 0], kappa)
+        old = state[1][:, 0]
         w = torch.zeros(5, 3, dtype=F64)
         for row in range(5):
-            for u in range(1, 4):
+            for u in range(1, 5):
                 phi = sum(a[row, j] * math.exp(-b[row, j] * (kappa[row, j] - u) ** 2) for j in range(3))
-                w[row, Y[row, u - 1] - 1] += phi
+                close(phis[row, t, u - 1], phi.item())
+                if u < 4:
+                    w[row, Y[row, u - 1] - 1] += phi
         seen.append(w.detach())
     out = model.head(model.writer(torch.cat([before, h, torch.stack(seen, 1)], -1))[0])
     close(model.steps(X, Y).logits, out[..., :3].detach())
-    assert (model.reading(X, Y).diff(dim=1) > 0).all() and (model.reading(X, Y) > 0).all()
+
+
+def test_a_text_is_written_when_the_window_has_left_its_last_letter():
+    """A window that moves 0.32 letters a step is behind the middle of letters 1 and 2 after 4 steps, of 2 and 3 after 7."""
+    model = told()
+    torch.nn.init.zeros_(model.window.weight)
+    with torch.no_grad():
+        model.window.bias.copy_(torch.tensor([0.0] * 6 + [math.log(0.32)] * 3))
+    x, y = torch.zeros(3, 9, 3, dtype=F64), torch.tensor([[2, 0, 0], [1, 3, 0], [1, 1, 1]])
+    assert model.ends(x, y).tolist() == [4, 7, 9]
+    assert model.ends(x, torch.zeros(3, 1).long()).tolist() == [1, 1, 1], "no text is written at once"
 
 
 def test_padding_is_no_letter():
@@ -332,7 +349,7 @@ STEP = torch.zeros(2, 2, 3)
     ],
 )
 def test_bad_steps(x, words):
-    for method in ("log_prob", "loss", "steps", "reading"):
+    for method in ("log_prob", "loss", "steps"):
         with pytest.raises(ValueError, match=words):
             getattr(HandwritingRNN(2, hidden=4, characters=3), method)(x)
 
@@ -349,18 +366,16 @@ def test_bad_steps(x, words):
 )
 def test_bad_texts(y, words):
     model = HandwritingRNN(2, hidden=4, characters=3)
-    for act in (lambda: model.log_prob(STEP, None, y), lambda: model.sample(2, y=y)):
+    for act in (lambda: model.log_prob(STEP, None, y), lambda: model.sample(2, y=y), lambda: model.reading(STEP, y)):
         with pytest.raises(ValueError, match=words):
             act()
 
 
 def test_a_model_that_is_told_no_text_says_so():
     model = HandwritingRNN(2, hidden=4)
-    for act in (lambda: model.log_prob(STEP, None, Y[:2]), lambda: model.sample(2, y=Y[:2])):
+    for act in (lambda: model.log_prob(STEP, None, Y[:2]), lambda: model.sample(2, y=Y[:2]), lambda: model.reading(STEP, Y[:2])):
         with pytest.raises(ValueError, match="takes no text"):
             act()
-    with pytest.raises(ValueError, match="no window"):
-        model.reading(STEP)
 
 
 @pytest.mark.parametrize(

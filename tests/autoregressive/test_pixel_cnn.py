@@ -284,7 +284,7 @@ def test_it_overfits_a_constant(options):
     model = PixelCNN(17, hidden=8, layers=1, size=4, **options)
     x = digits().train[:1, :, 2:6, 2:6].repeat(4, 1, 1, 1)
     fit.fit(model, x, rounds=200, batch_size=4, lr=0.03, progress=False)
-    assert model.loss(x).item() < 1.0 and (model.sample(4) == x[:4]).float().mean() > 0.98
+    assert model.loss(x).item() < 0.5 and (model.sample(50) == x[:1]).flatten(1).all(1).float().mean() > 0.5
 
 
 @pytest.mark.slow

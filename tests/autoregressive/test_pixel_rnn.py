@@ -113,7 +113,7 @@ def test_it_overfits_a_constant(cell):
     model = PixelRNN(17, cell=cell, hidden=12, size=4)
     x = digits().train[:1, :, 2:6, 2:6].repeat(4, 1, 1, 1)
     fit.fit(model, x, rounds=150, batch_size=4, lr=0.03, progress=False)
-    assert model.loss(x).item() < 1.0 and (model.sample(2) == x[:2]).float().mean() > 0.98
+    assert model.loss(x).item() < 0.5 and (model.sample(50) == x[:1]).flatten(1).all(1).float().mean() > 0.5
 
 
 @pytest.mark.slow
