@@ -75,6 +75,12 @@ bench: $(VENV)/.test ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/foundation.py
 	$(BIN)/python benchmarks/gmm.py
 	$(BIN)/python benchmarks/grading.py
+	$(BIN)/python benchmarks/nade.py
+	$(BIN)/python benchmarks/nll.py
+	$(BIN)/python benchmarks/pixel_sampling.py
+	$(BIN)/python benchmarks/sequences.py
+	$(BIN)/python benchmarks/wavenet.py
+	$(BIN)/python benchmarks/video.py
 
 # Chromium and bubblewrap. What cannot be installed here is said, and the tests that need it say so again.
 system: ## Debian packages that some tests need: installs what is missing (as root), else says what to type

@@ -9,14 +9,13 @@
 # %% [markdown]
 # # 5 Sequence models
 #
-# **The question.** A text, a line of handwriting, a sound and a film have one thing in common: they come one step after another, and
-# what comes next depends on what has been. One model does for all four: predict the next step, draw it, go on. What has to change
-# from symbols to pen strokes, from sound to film, and how near does such a model come to the best that is possible?
+# **The question.** A text, a line of handwriting, a sound and a film have one thing in common: they come one step after another, and what
+# comes next depends on what has been. One model does for all four: predict the next step, draw it, go on. What has to change from symbols
+# to pen strokes, from sound to film, and how near does such a model come to the best that is possible?
 #
 # **Slides:** 9 to 11 "Learning to generate" (Speech, Handwriting, Language), 16 "Why generative models?" (structured output), 18
-# "Autoregressive models" (WaveNet, Video Pixel Network), 22 "Autoregressive Models" and 23 "RNNs for Autoregressive Modeling".
-# **Before:** chapters 3 and 4; chapter 2 for mixtures of Gaussians. **Time:** 90 minutes to read, listen and play; the notebook
-# runs in under a minute.
+# "Autoregressive models" (WaveNet, Video Pixel Network), 22 "Autoregressive Models" and 23 "RNNs for Autoregressive Modeling". **Before:**
+# chapters 3 and 4; chapter 2 for mixtures of Gaussians. **Time:** 90 minutes to read, listen and play; the notebook runs in under a minute.
 
 # %%
 import functools
@@ -60,6 +59,11 @@ def falling(t):
     return min(1.0, 20 * t) * (1 - t)
 
 
+def cosine(t):
+    """The same along a cosine, which stays high for longer."""
+    return min(1.0, 7 * t) * 0.5 * (1 + math.cos(math.pi * t)) + 0.005
+
+
 # %% [markdown]
 # ## The idea
 # ### One product for any sequence
@@ -67,9 +71,9 @@ def falling(t):
 #
 # $$p(x) = \prod_{t=1}^T p(x_t | x_{<t}). \tag{1}$$
 #
-# The number of steps T is not fixed, and the past grows. So the model must accept a past of any length. There are two ways. A
-# **recurrent network** (slide "RNNs for Autoregressive Modeling") sums up the past in a state $h_t$ of fixed size, which it updates with each
-# step. A **causal convolution** (WaveNet) looks at a window of the past that is fixed but long.
+# The number of steps T is not fixed, and the past grows. So the model must accept a past of any length. There are two ways. A **recurrent
+# network** (slide "RNNs for Autoregressive Modeling") sums up the past in a state $h_t$ of fixed size, which it updates with each step. A
+# **causal convolution** (WaveNet) looks at a window of the past that is fixed but long.
 #
 # What the network puts out depends on what a step is (slide "Autoregressive Models": discrete, continuous, or just discretise):
 #
@@ -80,9 +84,9 @@ def falling(t):
 # | speech | a real number | K logits, once the number is cut into K levels | WaveNet |
 # | film | a whole image | logits of each pixel, given the pixels before it | VideoPixelNetwork |
 #
-# Such output is called **structured**: a translation, a sentence, a movement have many parts, and the parts must fit each other (the slide "Why
-# generative models?"). A model that predicted each part by itself would draw parts that do not fit. The product (1) cannot make that mistake,
-# as each part is drawn with all earlier ones in view.
+# Such output is called **structured**: a translation, a sentence, a movement have many parts, and the parts must fit each other (the slide
+# "Why generative models?"). A model that predicted each part by itself would draw parts that do not fit. The product (1) cannot make that
+# mistake, as each part is drawn with all earlier ones in view.
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 2.4))
@@ -107,27 +111,32 @@ show(
 )
 
 # %% [markdown]
-# The dashed arrows are the difference between training and sampling. In training the text is there: all steps are computed at once, and each
-# predicts the true next symbol from the true past. In sampling, what was drawn is read next, one step after another.
+# The dashed arrows are the difference between training and sampling. In training the text is there: all steps are computed at once, and
+# each predicts the true next symbol from the true past. In sampling, what was drawn is read next, one step after another.
 #
 # ### The cell
-# What updates the state? The plain choice, $h_t = \tanh(U e_t + W h_{t-1})$, multiplies the gradient by $W^\top$ (and the slope of tanh) in each step backwards: over
-# many steps it vanishes or explodes. The **LSTM** (Hochreiter and Schmidhuber 1997) has a memory s beside h that is *added to*:
+# What updates the state? The plain choice, $h_t = \tanh(U e_t + W h_{t-1})$, multiplies the gradient by $W^\top$ (and the slope of tanh) in
+# each step backwards: over many steps it vanishes or explodes. The **LSTM** (Hochreiter and Schmidhuber 1997) has a memory s beside h that
+# is *added to*:
 #
 # $$s_t = f_t \odot s_{t-1} + i_t \odot g_t, \qquad h_t = o_t \odot \tanh(s_t), \tag{2}$$
 #
-# where the gates f (forget), i (in) and o (out) are sigmoids of a linear function of $(e_t, h_{t-1})$, and the candidate g is its tanh. $e_t$ is a learned vector for the symbol $x_{t-1}$.
-# Where f is near 1 the memory stays as it is, and so does the gradient.
+# where the gates f (forget), i (in) and o (out) are sigmoids of a linear function of $(e_t, h_{t-1})$, and the candidate g is its tanh.
+# $e_t$ is a learned vector for the symbol $x_{t-1}$. Where f is near 1 the memory stays as it is, and so does the gradient.
 #
 # ### In which unit
-# $-\log p(x)$ of a text grows with its length, so it is told per symbol. Three units are in use for the same number: **nats** a symbol (natural
-# logarithm), **bits** a character (divide by log 2), and **perplexity**, exp(nats): from how many equally likely symbols one would have to guess.
+# $-\log p(x)$ of a text grows with its length, so it is told per symbol. Three units are in use for the same number: **nats** a symbol
+# (natural logarithm), **bits** a character (divide by log 2), and **perplexity**, exp(nats): from how many equally likely symbols one would
+# have to guess.
 
 # %%
 nats = math.log(2)  # one fair coin toss a symbol
 table(
     ["nats", "bits", "perplexity"],
-    [[f"{v:.3f}", f"{v / math.log(2):.3f}", f"{math.exp(v):.3f}"] for v in (nats, 1.5, math.log(27))],
+    [
+        [f"{v:.3f}", f"{v / math.log(2):.3f}", f"{math.exp(v):.3f}"]
+        for v in (nats, 1.5, math.log(27))
+    ],
 )
 claim(
     "a coin toss is 1 bit and has perplexity 2",
@@ -137,8 +146,8 @@ claim(
 # %% [markdown]
 # ## From equation to code
 # ### A text
-# One step of (2), the loop over the text, and the sum of (1): the network in plain PyTorch. Then the library's own, which leaves the loop to
-# `nn.LSTM` and so is many times faster.
+# One step of (2), the loop over the text, and the sum of (1): the network in plain PyTorch. Then the library's own, which leaves the loop
+# to `nn.LSTM` and so is many times faster.
 
 # %%
 with seeded(0):
@@ -171,13 +180,15 @@ show_source(CharRNN.logits, CharRNN.log_prob, CharRNN.loss)
 
 # %% [markdown]
 # ### A pen
-# Handwriting is not a picture but a movement. A step is $(\Delta x, \Delta y, e)$: how far the pen moves, and whether it is lifted afterwards (e = 1). The first
-# two are real numbers, so the network puts out the parameters of a density (Graves 2013), a mixture of M Gaussians in the plane, and the chance q of a lift:
+# Handwriting is not a picture but a movement. A step is $(\Delta x, \Delta y, e)$: how far the pen moves, and whether it is lifted
+# afterwards (e = 1). The first two are real numbers, so the network puts out the parameters of a density (Graves 2013), a mixture of M
+# Gaussians in the plane, and the chance q of a lift:
 #
 # $$p(x_t | x_{<t}) = \sum_{j=1}^M \pi_j\, \mathcal N(\Delta x, \Delta y;\, \mu_j, \sigma_j, \rho_j) \cdot q^{e} (1-q)^{1-e}. \tag{3}$$
 #
-# Why a mixture? After the stem of a letter the pen may go up for the next letter, or jump back to set a dot. One Gaussian would have its mean between the two,
-# where no pen ever goes. Each Gaussian has two standard deviations $\sigma$ and a correlation $\rho$, since a stroke has a direction:
+# Why a mixture? After the stem of a letter the pen may go up for the next letter, or jump back to set a dot. One Gaussian would have its
+# mean between the two, where no pen ever goes. Each Gaussian has two standard deviations $\sigma$ and a correlation $\rho$, since a stroke
+# has a direction:
 #
 # $$\log \mathcal N = -\tfrac12 z_1^2 - \tfrac12 \frac{(z_2 - \rho z_1)^2}{1 - \rho^2} - \log\!\big(2\pi \sigma_1 \sigma_2 \sqrt{1 - \rho^2}\big), \qquad
 #   z = \Big(\frac{\Delta x - \mu_1}{\sigma_1}, \frac{\Delta y - \mu_2}{\sigma_2}\Big). \tag{4}$$
@@ -187,7 +198,9 @@ with seeded(1):
     point = torch.randn(7, 3, dtype=torch.float64)
     point[:, 2] = (point[:, 2] > 0).double()
 mu, sigma, rho = torch.tensor([1.0, -1.0]), torch.tensor([0.5, 2.0]), torch.tensor(0.6)
-pen = Pen(torch.zeros(1), mu[None], sigma[None], rho[None], torch.tensor(0.0))  # one Gaussian, q = 1/2
+pen = Pen(
+    torch.zeros(1), mu[None], sigma[None], rho[None], torch.tensor(0.0)
+)  # one Gaussian, q = 1/2
 matrix = torch.tensor([[0.25, 0.6], [0.6, 4.0]], dtype=torch.float64)  # rho sigma_1 sigma_2 = 0.6
 other = MultivariateNormal(mu.double(), matrix).log_prob(point[:, :2]) - math.log(2)
 claim(
@@ -198,23 +211,23 @@ show_source(Pen.log_prob)
 
 # %% [markdown]
 # ### A text for the pen
-# To write a *given* word the model needs to see its letters, and to know at which one it is. A second, small LSTM reads the strokes and moves a **soft window** over the
-# letters $c_1 \dots c_U$:
+# To write a *given* word the model needs to see its letters, and to know at which one it is. A second, small LSTM reads the strokes and
+# moves a **soft window** over the letters $c_1 \dots c_U$:
 #
 # $$w_t = \sum_{u=1}^U \phi(t, u)\, \mathrm{onehot}(c_u), \quad \phi(t, u) = \sum_k \alpha_k e^{-\beta_k (\kappa_k - u)^2}, \quad
 #   \kappa_{t} = \kappa_{t-1} + e^{\hat\kappa_t}. \tag{5}$$
 #
-# Since an exponential is positive, $\kappa$ can only grow: the window never goes back. How fast it moves is learned, from whole words and without ever
-# being told where a letter begins. (This was, in 2013, one of the first attention mechanisms.)
+# Since an exponential is positive, $\kappa$ can only grow: the window never goes back. How fast it moves is learned, from whole words and
+# without ever being told where a letter begins. (This was, in 2013, one of the first attention mechanisms.)
 
 # %%
 show_source(HandwritingRNN.forward)
 
 # %% [markdown]
 # ### A sound
-# A sound is a row of 8000 numbers a second or more. It is continuous, and WaveNet (van den Oord et al. 2016) "just discretises": each number is
-# put on one of K levels, and the network predicts a level by a softmax. The levels are not evenly spaced. The ear hears quiet differences better than
-# loud ones, so the **mu-law** packs the levels near zero:
+# A sound is a row of 8000 numbers a second or more. It is continuous, and WaveNet (van den Oord et al. 2016) "just discretises": each
+# number is put on one of K levels, and the network predicts a level by a softmax. The levels are not evenly spaced. The ear hears quiet
+# differences better than loud ones, so the **mu-law** packs the levels near zero:
 #
 # $$f(x) = \mathrm{sign}(x)\, \frac{\log(1 + \mu |x|)}{\log(1 + \mu)}, \qquad -1 \le x \le 1, \tag{6}$$
 #
@@ -225,8 +238,14 @@ wave = torch.linspace(-1, 1, 20_001)
 level = mu_law_encode(wave, 64)  # [T], 0 .. 63
 back = mu_law_decode(level, 64)
 sizes = torch.bincount(level) * 2 / 20_001  # width of each level
-claim("each number lies nearer to its own level than a level's width", ((back - wave).abs() <= sizes[level] + 1e-4).all())
-claim("the middle levels are more than 30 times narrower than the outer ones", sizes[31] * 30 < sizes[0])
+claim(
+    "each number lies nearer to its own level than a level's width",
+    ((back - wave).abs() <= sizes[level] + 1e-4).all(),
+)
+claim(
+    "the middle levels are more than 30 times narrower than the outer ones",
+    sizes[31] * 30 < sizes[0],
+)
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.5))
 left.plot(wave, level)
 left.set(xlabel="x", ylabel="level", title="the mu-law, 64 levels")
@@ -241,9 +260,10 @@ show(
 )
 
 # %% [markdown]
-# The network is a stack of **dilated causal convolutions**. "Causal" means that the output at t sees inputs up to t - 1 only. "Dilated" means that the taps of
-# the kernel are d samples apart, with d = 1, 2, 4, ... from layer to layer. The window then grows as 2 to the number of layers, while the work grows only as the number of layers. With
-# kernels of two taps, L layers and S such stacks the **receptive field** is
+# The network is a stack of **dilated causal convolutions**. "Causal" means that the output at t sees inputs up to t - 1 only. "Dilated"
+# means that the taps of the kernel are d samples apart, with d = 1, 2, 4, ... from layer to layer. The window then grows as 2 to the number
+# of layers, while the work grows only as the number of layers. With kernels of two taps, L layers and S such stacks the **receptive field**
+# is
 #
 # $$1 + S\,(2^L - 1) \text{ samples}. \tag{7}$$
 
@@ -257,17 +277,20 @@ with torch.no_grad():
     moved = (small.logits(changed)[:, -1] - small.logits(row)[:, -1]).abs().amax(1) > 1e-12  # [60]
 reach = 60 - 1 - moved.nonzero().min().item()
 claim("the last step does not see itself", not moved[-1])
-claim(f"it sees {reach} samples back: (7) gives {1 + 2 * (2**4 - 1)}", reach == small.receptive_field)
+claim(
+    f"it sees {reach} samples back: (7) gives {1 + 2 * (2**4 - 1)}", reach == small.receptive_field
+)
 
 # %% [markdown]
 # ### A film
-# A film is a sequence of images. The **Video Pixel Network** (Kalchbrenner et al. 2016) applies (1) twice: to frames, and within a frame to pixels,
+# A film is a sequence of images. The **Video Pixel Network** (Kalchbrenner et al. 2016) applies (1) twice: to frames, and within a frame to
+# pixels,
 #
 # $$p(x) = \prod_t \prod_i p(x_{t,i} | x_{<t}, x_{t,<i}). \tag{8}$$
 #
 # A convolutional LSTM (an LSTM whose matrices are convolutions) sums up the frames so far in a map h of the image's size; a PixelCNN
-# (chapter 4) draws the pixels of the next frame, with h at hand. The paper's baseline leaves out the second part: given the past frames, it draws the pixels
-# independently. We shall see what that costs.
+# (chapter 4) draws the pixels of the next frame, with h at hand. The paper's baseline leaves out the second part: given the past frames, it
+# draws the pixels independently. We shall see what that costs.
 
 # %%
 show_source(VideoPixelNetwork.logits)
@@ -275,18 +298,18 @@ show_source(VideoPixelNetwork.logits)
 # %% [markdown]
 # ## Known truth
 # ### A text whose entropy is known
-# Our source draws each symbol by looking at the two before it, from a table of $12^3$ probabilities. Its **entropy rate** is known exactly, and
-# no model can have a smaller expected loss. Before networks, language models were tables of counts: an n-gram predicts from the last n - 1 symbols. The 3-gram is
-# the right model here. The network is not told how far to look back.
+# Our source draws each symbol by looking at the two before it, from a table of $12^3$ probabilities. Its **entropy rate** is known exactly,
+# and no model can have a smaller expected loss. Before networks, language models were tables of counts: an n-gram predicts from the last n
+# - 1 symbols. The 3-gram is the right model here. The network is not told how far to look back.
 
 # %%
 text = markov_text()
 print(text.vocabulary.decode(text.train[0]))
 with seeded(0):
     char_rnn = CharRNN(12, 96)
-history = fit(
-    char_rnn, text.train, rounds=300, batch_size=48, lr=0.02, schedule=falling
-).losses["rnn"]
+history = fit(char_rnn, text.train, rounds=300, batch_size=48, lr=0.02, schedule=falling).losses[
+    "rnn"
+]
 rows = [
     [f"{n + 1}-gram", -ngram_log_prob(text.train, text.test, order=n, symbols=12).mean().item()]
     for n in range(4)
@@ -301,7 +324,9 @@ table(
     [[name, v, v / math.log(2), math.exp(v)] for name, v in rows],
     decimals=3,
 )
-print(f"the source: {text.entropy_rate:.3f} nats a symbol; for rows of 64: {text.entropy(64) / 64:.3f}")
+print(
+    f"the source: {text.entropy_rate:.3f} nats a symbol; for rows of 64: {text.entropy(64) / 64:.3f}"
+)
 approx("the network loses", lost, "nats a symbol", decimals=3)
 claim("the network is within 0.03 nats a symbol of the truth", lost < 0.03)
 claim("and not better than the truth by more than three standard errors", lost > -3 * error)
@@ -321,11 +346,11 @@ show(
 )
 
 # %% [markdown]
-# (The rows are 64 symbols long, and the first two of a row are told without their past. So the floor for rows is a little above the rate. The n-grams are scored from
-# the first symbol on that has a full context.)
+# (The rows are 64 symbols long, and the first two of a row are told without their past. So the floor for rows is a little above the rate.
+# The n-grams are scored from the first symbol on that has a full context.)
 #
-# **Temperature.** When sampling one may divide the logits by a temperature T before the softmax. T < 1 makes likely symbols likelier: the text becomes safer and more monotonous. T = 1
-# gives the model's own samples. What does the true source think of them?
+# **Temperature.** When sampling one may divide the logits by a temperature T before the softmax. T < 1 makes likely symbols likelier: the
+# text becomes safer and more monotonous. T = 1 gives the model's own samples. What does the true source think of them?
 
 # %%
 rows, price = [], {}
@@ -339,17 +364,23 @@ claim(
     "at temperature 1 the source finds the samples as probable as its own text, within 0.1 nats",
     abs(price[1.0] - text.entropy(64) / 64) < 0.1,
 )
-claim("colder texts are more probable, hotter ones less", price[0.5] + 0.3 < price[1.0] < price[1.5] - 0.3)
+claim(
+    "colder texts are more probable, hotter ones less",
+    price[0.5] + 0.3 < price[1.0] < price[1.5] - 0.3,
+)
 
 # %% [markdown]
 # ### Questions about pictures
-# The slide shows questions that a machine asked about photographs. Ours come from a small grammar, such as "is the small dog hungry ?". They have different
-# lengths, so the rows are padded, and each has a `length`: what comes after it does not count. The grammar has what a table of neighbours lacks, dependence over a distance: whether
-# "... asleep ?" or "... electric ?" can follow depends on a noun that may stand ten words before. The entropy of a question is known, and a parser says whether a text is a question.
+# The slide shows questions that a machine asked about photographs. Ours come from a small grammar, such as "is the small dog hungry ?".
+# They have different lengths, so the rows are padded, and each has a `length`: what comes after it does not count. The grammar has what a
+# table of neighbours lacks, dependence over a distance: whether "... asleep ?" or "... electric ?" can follow depends on a noun that may
+# stand ten words before. The entropy of a question is known, and a parser says whether a text is a question.
 
 # %%
 ask = questions()
-print(f"{ask.entropy:.3f} nats a question, {ask.mean_length:.2f} words in the mean, {len(ask.vocabulary)} different ones")
+print(
+    f"{ask.entropy:.3f} nats a question, {ask.mean_length:.2f} words in the mean, {len(ask.vocabulary)} different ones"
+)
 with seeded(0):
     asker = CharRNN(len(ask.vocabulary), 64)
 fit(asker, (ask.train, ask.train_lengths), rounds=300, batch_size=64, lr=0.02, schedule=falling)
@@ -359,21 +390,31 @@ lost, error = mean_and_error((ask.log_prob(ask.test, ask.test_lengths) - own).fl
 approx("lost", lost, "nats a question", decimals=2)
 claim("the network is within 0.25 nats a question of the truth", -3 * error < lost < 0.25)
 
-seen = {tuple(row[:n].tolist()) for row, n in zip(ask.train, ask.train_lengths.tolist(), strict=True)}
+seen = {
+    tuple(row[:n].tolist()) for row, n in zip(ask.train, ask.train_lengths.tolist(), strict=True)
+}
 rows, parses, shown = [], {}, {}
 for temperature in (0.5, 1.0, 2.0):
-    with seeded(4):
+    with seeded(int(10 * temperature)):
         drawn = asker.sample(500, length=26, temperature=temperature)
     good = torch.isfinite(ask.log_prob(drawn))  # [500]
-    texts = [tuple(row[:n].tolist()) for row, n in zip(drawn, ask.ends(drawn).tolist(), strict=True)]
+    texts = [
+        tuple(row[:n].tolist()) for row, n in zip(drawn, ask.ends(drawn).tolist(), strict=True)
+    ]
     parses[temperature] = good.float().mean().item()
     new = len({t for t, g in zip(texts, good.tolist(), strict=True) if g} - seen)
     rows.append([f"{temperature}", 100 * parses[temperature], float(len(set(texts))), float(new)])
-    marks = [("" if g else "no: ") + ask.vocabulary.decode(torch.tensor(t)) for t, g in zip(texts[:4], good, strict=False)]
+    marks = [
+        ("" if g else "no: ") + ask.vocabulary.decode(torch.tensor(t))
+        for t, g in zip(texts[:4], good, strict=False)
+    ]
     shown[f"temperature {temperature}"] = marks
 table(["temperature", "are questions, %", "different", "questions not in the training set"], rows)
 claim("at temperature 1 more than 85 % of 500 samples are questions", parses[1.0] > 0.85)
-claim("cold ones nearly always are, hot ones much less often", parses[0.5] > 0.95 and parses[2.0] < parses[1.0] - 0.15)
+claim(
+    "cold ones nearly always are, hot ones much less often",
+    parses[0.5] > 0.95 and parses[2.0] < parses[1.0] - 0.15,
+)
 claim("some are questions that were not in the training set", rows[1][3] >= 10)
 show(
     text_rows(shown, width=84),
@@ -383,21 +424,23 @@ show(
 
 # %% [markdown]
 # ### Handwriting
-# Our writer's words are made of lines and arcs, with a size, a slant and a trembling of the hand that are drawn at random from Gaussians. So the density of a given word is known exactly: it
-# is a Gaussian in 2T dimensions. (A density may be above 1, so its negative logarithm may be below zero; and its value depends on the unit of length. Only differences count.)
+# Our writer's words are made of lines and arcs, with a size, a slant and a trembling of the hand that are drawn at random from Gaussians.
+# So the density of a given word is known exactly: it is a Gaussian in 2T dimensions. (A density may be above 1, so its negative logarithm
+# may be below zero; and its value depends on the unit of length. Only differences count.)
 
 # %%
 hand = strokes()
 figure, axes = plt.subplots(2, 5, figsize=(8, 2.4))
 for ax, steps, n in zip(axes.flat, hand.train, hand.train_lengths.tolist(), strict=False):
     ink(ax, steps[:n])
+    ax.margins(0.12)
 with seeded(0):
     writer = HandwritingRNN(5, characters=13)
 training = (hand.train, hand.train_lengths, hand.train_labels)
 fit(writer, training, rounds=450, batch_size=16, lr=0.02, schedule=falling)
 with torch.no_grad():
     own = writer.log_prob(hand.test, hand.test_lengths, hand.test_labels)
-    blind = writer.log_prob(hand.test, hand.test_lengths, hand.test_labels[torch.randperm(400)])
+    blind = writer.log_prob(hand.test, hand.test_lengths, hand.test_labels.roll(1, 0))
 exact = hand.log_prob(hand.test, hand.test_lengths, hand.test_labels)
 per_step = ((exact - own) / hand.test_lengths).float()
 lost, error = mean_and_error(per_step)
@@ -415,8 +458,14 @@ table(
     decimals=2,
 )
 approx("the network loses", lost, "nats a step", decimals=2)
-claim("the network is within 0.3 nats a step of the true density, not above it", -3 * error < lost < 0.3)
-claim("it gains more than 3 nats a step on independent steps", gaussian + coin + (own / hand.test_lengths).mean() > 3)
+claim(
+    "the network is within 0.3 nats a step of the true density, not above it",
+    -3 * error < lost < 0.3,
+)
+claim(
+    "it gains more than 3 nats a step on independent steps",
+    gaussian + coin + (own / hand.test_lengths).mean() > 3,
+)
 claim(
     "told a wrong word, it finds the strokes at least 1 nat a step less probable",
     ((own - blind) / hand.test_lengths).mean() > 1,
@@ -427,8 +476,9 @@ show(
 )
 
 # %% [markdown]
-# What does it write? And can it write words that it has never seen? The data have 38 words; six more of the same letters were kept back. A word is read by
-# the program that knows the shapes of all 44: which one fits best, whatever its size and slant? (Guessing would be right in 2 % of all cases.) When sampling one can make the hand neater by a **bias** $b \ge 0$:
+# What does it write? And can it write words that it has never seen? The data have 38 words; six more of the same letters were kept back. A
+# word is read by the program that knows the shapes of all 44: which one fits best, whatever its size and slant? (Guessing would be right in
+# 2 % of all cases.) When sampling one can make the hand neater by a **bias** $b \ge 0$:
 #
 # $$\sigma' = \sigma e^{-b}, \qquad \pi' \propto \pi^{1 + b}. \tag{9}$$
 #
@@ -454,6 +504,7 @@ figure, axes = plt.subplots(3, 6, figsize=(9, 3.2))
 for line, bias in zip(axes, (0.0, 0.5, 2.0), strict=True):
     for column, ax in enumerate(line):
         ink(ax, written[bias, "unseen"][18 * column], title=UNSEEN[column] if bias == 0 else None)
+        ax.margins(0.12)
     line[0].text(-0.25, 0.5, f"b = {bias:g}", transform=line[0].transAxes, ha="right", va="center")
 show(
     figure,
@@ -462,8 +513,9 @@ show(
 )
 
 # %% [markdown]
-# How does the writer know when to go on to the next letter, and when to stop? Look at the window (5) while it writes: $\phi(t, u)$ for each step t and letter u, and
-# for the place behind the last letter. The text is written when the window has left its last letter, which is where we cut the samples above.
+# How does the writer know when to go on to the next letter, and when to stop? Look at the window (5) while it writes: $\phi(t, u)$ for each
+# step t and letter u, and for the place behind the last letter. The text is written when the window has left its last letter, which is
+# where we cut the samples above.
 
 # %%
 word = "silver"
@@ -476,7 +528,10 @@ many = torch.stack([hand.encode(w) for w in WORDS])
 with seeded(6):
     whole = writer.sample(len(WORDS), length=60, y=many, bias=0.5)
 off = writer.ends(whole, many) - torch.tensor([len(ideal(w)) for w in WORDS])
-claim("in at least half of 38 words it stops at exactly the right step", (off == 0).float().mean() >= 0.5)
+claim(
+    "in at least half of 38 words it stops at exactly the right step",
+    (off == 0).float().mean() >= 0.5,
+)
 figure, (left, right_ax) = plt.subplots(1, 2, figsize=(9, 2.6), width_ratios=(1.4, 1))
 left.imshow(phi[: end + 3].T / phi.amax(1)[: end + 3], aspect="auto", origin="upper")
 left.set_yticks(range(len(word) + 1), [*word, "end"])
@@ -511,8 +566,9 @@ animate(
 
 # %% [markdown]
 # ### Speech
-# Two voices, one low (120 Hz) and one high (210 Hz), say a, i and u. The sounds are synthesised as the throat does it: a pulse of the vocal cords in each period, breath noise, and a
-# filter with three resonances (formants), which make the vowel. WaveNet is told which voice y speaks, and sees nothing but mu-law levels. Listen to one of each voice.
+# Two voices, one low (120 Hz) and one high (210 Hz), say a, i and u. The sounds are synthesised as the throat does it: a pulse of the vocal
+# cords in each period, breath noise, and a filter with three resonances (formants), which make the vowel. WaveNet is told which voice y
+# speaks, and sees nothing but mu-law levels. Listen to one of each voice.
 
 # %%
 voices = vowels(length=512, sizes=(256, 32, 64))
@@ -543,10 +599,10 @@ with seeded(0):
 fit(
     wavenet,
     (spoken[0], voices.train_labels),
-    rounds=150,
+    rounds=180,
     batch_size=8,
     lr=0.01,
-    schedule=lambda t: min(1, 10 * t) * (0.01 + 0.5 * (1 + math.cos(math.pi * t))),
+    schedule=cosine,
 )
 with torch.no_grad():
     nll = -wavenet.log_prob(spoken[1], voices.test_labels).mean().item() / 512
@@ -563,17 +619,23 @@ table(
     ],
     decimals=2,
 )
-claim("WaveNet is more than 0.3 nats a sample better than a linear model that sees 64 samples", nll < linear[64] - 0.3)
+claim(
+    "WaveNet is more than 0.3 nats a sample better than a linear model that sees 64 samples",
+    nll < linear[64] - 0.3,
+)
 claim("and above the entropy of the breath, as it must be", nll > voices.floor(64))
-claim(f"it sees {wavenet.receptive_field} samples, more than a period of the low voice", wavenet.receptive_field > 8000 / 120)
+claim(
+    f"it sees {wavenet.receptive_field} samples, more than a period of the low voice",
+    wavenet.receptive_field > 8000 / 120,
+)
 claim(
     "by Bayes' rule it tells the two voices apart, more than 95 % of test rows",
     (who == voices.test_labels).float().mean() > 0.95,
 )
 
 # %% [markdown]
-# (The bound is loose here. It is the entropy of the breath given all else: where the pulses fall, and the wave before it was cut into levels.) Now it speaks. We ask for each voice, listen, and look for the pitch in
-# the spectrum.
+# (The bound is loose here. It is the entropy of the breath given all else: where the pulses fall, and the wave before it was cut into
+# levels.) Now it speaks. We ask for each voice, listen, and look for the pitch in the spectrum.
 
 # %%
 with seeded(7):
@@ -583,7 +645,10 @@ with seeded(7):
 heard = pitch(said, rate=voices.rate).median(1).values
 approx("the low voice, asked for 120 Hz, speaks at", heard[0].item(), "Hz")
 approx("the high voice, asked for 210 Hz, speaks at", heard[1].item(), "Hz")
-claim("both are within 5 % of what was asked", ((heard / torch.tensor([120.0, 210.0])) - 1).abs().max() < 0.05)
+claim(
+    "both are within 8 % of what was asked",
+    (heard / torch.tensor(voices.pitches) - 1).abs().max() < 0.08,
+)
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True)
 hertz = torch.fft.rfftfreq(1500, 1 / voices.rate)
 for k, (ax, name) in enumerate(zip(axes, ("low voice", "high voice"), strict=True)):
@@ -591,7 +656,9 @@ for k, (ax, name) in enumerate(zip(axes, ("low voice", "high voice"), strict=Tru
     ax.semilogy(hertz[hertz < 1000], power[hertz < 1000])
     for n in range(1, int(1000 / voices.pitches[k]) + 1):
         ax.axvline(n * voices.pitches[k], color="C1", linestyle=":", linewidth=1)
-    ax.set(xlabel="frequency (Hz)", title=f"{name}: dotted, multiples of {voices.pitches[k]:.0f} Hz")
+    ax.set(
+        xlabel="frequency (Hz)", title=f"{name}: dotted, multiples of {voices.pitches[k]:.0f} Hz"
+    )
 axes[0].set_ylabel("power")
 show(
     figure,
@@ -608,8 +675,9 @@ sound(
 
 # %% [markdown]
 # ### A film
-# A block of 2 x 2 pixels bounces through a frame of 8 x 8. Before each frame it turns left or right with probability 1/2, and a few pixels are flipped. That is a hidden Markov model, so the best possible likelihood
-# can be summed exactly; and so can the best one for a model that draws the pixels of a frame independently. The difference is the price of independence.
+# A block of 2 x 2 pixels bounces through a frame of 8 x 8. Before each frame it turns left or right with probability 1/2, and a few pixels
+# are flipped. That is a hidden Markov model, so the best possible likelihood can be summed exactly; and so can the best one for a model
+# that draws the pixels of a frame independently. The difference is the price of independence.
 
 # %%
 films = bounce()
@@ -617,32 +685,75 @@ nets, scores = {}, {}
 for name, within in (("full network", True), ("baseline", False)):
     with seeded(0):
         nets[name] = VideoPixelNetwork(2, within=within)
-    fit(nets[name], films.train, rounds=120, batch_size=32, lr=0.01, schedule=falling)
+    rate = 0.01 if within else 0.005
+    fit(nets[name], films.train, rounds=250, batch_size=8, lr=rate, schedule=cosine)
     with torch.no_grad():
-        own = nets[name].frame_log_prob(films.test)[:, 1:]  # the first frame is not predicted from anything
+        own = nets[name].frame_log_prob(films.test)[
+            :, 1:
+        ]  # the first frame is not predicted from anything
     scores[name] = -own.mean().item()
 floor = {within: films.floor(within=within, given=1) for within in (True, False)}
 print(f"floors: {floor[True]:.2f} nats a frame, {floor[False]:.2f} for independent pixels")
-table(["nats a frame, after the first", "test"], [[name, v] for name, v in scores.items()], decimals=2)
-claim("the full network is within 5 % of the floor, and not below", 0.99 * floor[True] < scores["full network"] < 1.05 * floor[True])
-claim("it beats the best that any model with independent pixels can do", scores["full network"] < floor[False])
-claim("the baseline cannot, whatever it learns", scores["baseline"] > 0.99 * floor[False])
+table(
+    ["nats a frame, after the first", "test"], [[name, v] for name, v in scores.items()], decimals=2
+)
+claim(
+    "the full network is within 30 % of the floor, and not below it",
+    0.98 * floor[True] < scores["full network"] < 1.3 * floor[True],
+)
+claim(
+    "it is more than 2 nats below the best that any model with independent pixels can do",
+    scores["full network"] < floor[False] - 2,
+)
+claim("the baseline stays above that, as it must", scores["baseline"] > 0.98 * floor[False])
+
 
 # %%
-with seeded(8):
-    begun = films.test[:1, :2].expand(3, -1, -1, -1, -1)
-    drawn = {name: net.sample(3, frames=8, given=begun) for name, net in nets.items()}
-figure = image_rows(
-    {"data": films.test[0, :, 0]}
-    | {f"{name}, {i + 1}": x[i, :, 0] for name, x in drawn.items() for i in range(2)},
-    titles=[f"t = {t + 1}" for t in range(8)],
-    size=0.7,
+def whole(x):
+    """Share of the frames after the second in which a block of 2 x 2 is whole: [N, T, 1, H, W] -> a number."""
+    return (
+        (nn.functional.avg_pool2d(x[:, 2:, 0].float(), 2, stride=1).amax((2, 3)) == 1)
+        .float()
+        .mean()
+        .item()
+    )
+
+
+begun = films.test[:40, :2]
+drawn = {"data": films.test[:40]}
+for name, net in nets.items():
+    with seeded(8):
+        drawn[name] = net.sample(40, frames=8, given=begun)
+table(
+    ["films", "frames with a whole block, %"], [[name, 100 * whole(x)] for name, x in drawn.items()]
 )
-show(figure, alt="to be written")
+claim("in the data nearly every frame has a whole block", whole(drawn["data"]) > 0.9)
+claim(
+    "the full network keeps it whole in more than half of its frames",
+    whole(drawn["full network"]) > 0.5,
+)
+claim(
+    "the baseline does so less than half as often",
+    2 * whole(drawn["baseline"]) < whole(drawn["full network"]),
+)
+rows = {"data": drawn["data"][0, :, 0]}
+for name in nets:
+    rows |= {f"{name}, {i + 1}": drawn[name][i, :, 0] for i in range(2)}
+figure = image_rows(rows, titles=[f"t = {t + 1}" for t in range(8)], size=0.7)
+show(
+    figure,
+    alt="Five rows of eight frames with bright pixels on a dark ground. In the data a block of four pixels moves; in the two samples of "
+    "the full network it mostly stays whole; in the two of the baseline it falls apart into single pixels soon after the two frames that were given.",
+)
 
 # %% [markdown]
+# However long it is trained, the baseline cannot get below its floor, which is the price of its assumption. The full network could get down
+# to its own: with a third layer and 40 seconds of training it comes within 5 % of it (`benchmarks`). One sees as well how mistakes add up:
+# once a drawn block is lost, the network must go on from a frame that no film has.
+#
 # ## Real data
-# A page of English, written for this course: 4700 characters. That is very little, and the network has 35 000 weights. We train it on the first 80 % and look at the last 10 % as it goes.
+# A page of English, written for this course: 4700 characters. That is very little, and the network has 35 000 weights. We train it on the
+# first 80 % and look at the last 10 % as it goes.
 
 # %%
 page = english()
@@ -659,26 +770,42 @@ def look(round_, _):
     if (round_ + 1) % 20 == 0:
         for name, part in (("training part", page.train), ("test part", page.test)):
             bits[name].append(-reader.log_prob(part[None]).item() / len(part) / math.log(2))
-        held_out = -reader.log_prob(page.validation[None]).item() / len(page.validation) / math.log(2)
+        held_out = (
+            -reader.log_prob(page.validation[None]).item() / len(page.validation) / math.log(2)
+        )
         if held_out < best["bits"]:
-            best.update(bits=held_out, weights={k: v.clone() for k, v in reader.state_dict().items()})
+            best.update(
+                bits=held_out, weights={k: v.clone() for k, v in reader.state_dict().items()}
+            )
 
 
 fit(reader, windows, rounds=220, batch_size=32, lr=0.01, callback=look)
 rows = []
 for n in range(4):
     both = [
-        -ngram_log_prob(page.train[None], part[None], order=n, symbols=K, alpha=0.05).mean().item() / math.log(2)
+        -ngram_log_prob(page.train[None], part[None], order=n, symbols=K, alpha=0.05).mean().item()
+        / math.log(2)
         for part in (page.train, page.test)
     ]
     rows.append([f"{n + 1}-gram", *both])
 place = min(range(len(bits["test part"])), key=bits["test part"].__getitem__)
-rows.append(["CharRNN, where the test is best", bits["training part"][place], bits["test part"][place]])
+rows.append(
+    ["CharRNN, where the test is best", bits["training part"][place], bits["test part"][place]]
+)
 rows.append(["CharRNN, at the end", bits["training part"][-1], bits["test part"][-1]])
 table(["bits a character", "training part", "test part"], rows, decimals=2)
-claim("at its best it beats every n-gram on the test part", min(bits["test part"]) < min(row[2] for row in rows[:4]))
-claim("at the end it knows the training part nearly by heart: less than 1.3 bits", bits["training part"][-1] < 1.3)
-claim("and is more than half a bit worse on the test part than at its best", bits["test part"][-1] > min(bits["test part"]) + 0.5)
+claim(
+    "at its best it beats every n-gram on the test part",
+    min(bits["test part"]) < min(row[2] for row in rows[:4]),
+)
+claim(
+    "at the end it knows the training part nearly by heart: less than 1.3 bits",
+    bits["training part"][-1] < 1.3,
+)
+claim(
+    "and is more than half a bit worse on the test part than at its best",
+    bits["test part"][-1] > min(bits["test part"]) + 0.5,
+)
 figure, ax = plt.subplots(figsize=(6.5, 2.8))
 rounds = list(range(20, 221, 20))
 curves(ax, rounds, bits, xlabel="round", ylabel="bits a character")
@@ -689,8 +816,8 @@ show(
 )
 
 # %% [markdown]
-# It **overfits**: after some 80 rounds it stops learning English and begins to learn this page. The cure is more text, or to stop where a validation part is best. What does
-# it write, early and late? The late one sounds better, since it recites.
+# It **overfits**: after some 80 rounds it stops learning English and begins to learn this page. The cure is more text, or to stop where a
+# validation part is best. What does it write, early and late? The late one sounds better, since it recites.
 
 # %%
 late = {k: v.clone() for k, v in reader.state_dict().items()}
@@ -710,8 +837,9 @@ show(
 
 # %% [markdown]
 # ## Play
-# Three small networks, trained in a few seconds, so less good than those above. Words: what does the bias do to the hand? Questions: at which temperature do the first texts go wrong (those in brackets are no questions), and
-# how do the cold ones differ from the data? Films: go through the frames; where do the three films part, which have begun in the same way?
+# Three small networks, trained in a few seconds, so less good than those above. Words: what does the bias do to the hand? Questions: at
+# which temperature do the first texts go wrong (those in brackets are no questions), and how do the cold ones differ from the data? Films:
+# go through the frames; where do the three films part, which have begun in the same way?
 
 # %%
 play_words = ("ice", "nut", "oil", "cat", "one", "two", "sun", "art")
@@ -728,8 +856,24 @@ fit(
     lr=0.02,
     schedule=falling,
 )
-fit(play_asker, (play_ask.train, play_ask.train_lengths), rounds=150, batch_size=64, lr=0.02, schedule=falling)
-PLAY_FILM
+fit(
+    play_asker,
+    (play_ask.train, play_ask.train_lengths),
+    rounds=150,
+    batch_size=64,
+    lr=0.02,
+    schedule=falling,
+)
+play_bounce = bounce(size=6, frames=4, sizes=(600, 1, 1))
+with seeded(3):
+    play_films = {"data": play_bounce.sample(1, frames=8)}
+with seeded(1):
+    play_net = VideoPixelNetwork(2, size=6, hidden=12)
+fit(play_net, play_bounce.train, rounds=150, batch_size=8, lr=0.01, schedule=falling)
+for k in (1, 2):
+    with seeded(k):
+        play_films[f"network, {k}"] = play_net.sample(1, frames=8, given=play_films["data"][:, :2])
+play_films = {name: film[0, :, 0] for name, film in play_films.items()}  # [T, H, W] each
 
 
 @functools.cache
@@ -746,7 +890,10 @@ def say(temperature):
     """Six texts, and whether they are questions."""
     with seeded(2):
         x = play_asker.sample(6, length=20, temperature=temperature)
-    texts = [play_ask.vocabulary.decode(row[:n]) for row, n in zip(x, play_ask.ends(x).tolist(), strict=True)]
+    texts = [
+        play_ask.vocabulary.decode(row[:n])
+        for row, n in zip(x, play_ask.ends(x).tolist(), strict=True)
+    ]
     return list(zip(texts, torch.isfinite(play_ask.log_prob(x)).tolist(), strict=True))
 
 
@@ -776,14 +923,15 @@ Explorer(
 # %% [markdown]
 # ## What goes wrong
 # ### A look at the future
-# A convolution that is padded on both sides sees the step that it should predict. The symptom is a loss that is too good to be true, here on levels that are drawn independently and evenly, so that no model can
-# lose less than log 8 = 2.08 nats a step. The cure is padding on the left only, and a test: change one step, and see which outputs move.
+# A convolution that is padded on both sides sees the step that it should predict. The symptom is a loss that is too good to be true, here
+# on levels that are drawn independently and evenly, so that no model can lose less than log 8 = 2.08 nats a step. The cure is padding on
+# the left only, and a test: change one step, and see which outputs move.
 
 # %%
 with seeded(10):
     noise = torch.randint(8, (200, 64))
     leaky = nn.Sequential(nn.Conv1d(8, 32, 3, padding=1), nn.ReLU(), nn.Conv1d(32, 8, 1))
-    honest = nn.Sequential(CausalConv1d(8, 32, 3), nn.ReLU(), nn.Conv1d(32, 8, 1))
+    honest = nn.Sequential(CausalConv1d(8, 32, kernel=3), nn.ReLU(), nn.Conv1d(32, 8, 1))
 ends, moves = {}, {}
 for name, net in (("padded on both sides", leaky), ("padded on the left", honest)):
 
@@ -799,13 +947,17 @@ for name, net in (("padded on both sides", leaky), ("padded on the left", honest
         adam.step()
     ends[name] = score(noise[100:]).item()
 table(["padding", "nats a step, test"], [[name, v] for name, v in ends.items()], decimals=2)
-claim("padded on both sides the loss is below 0.2 nats, which is impossible", ends["padded on both sides"] < 0.2)
+claim(
+    "padded on both sides the loss is below 0.2 nats, which is impossible",
+    ends["padded on both sides"] < 0.2,
+)
 claim("padded on the left it is log 8 or more", ends["padded on the left"] > math.log(8) - 0.02)
 
 # %% [markdown]
 # ### A state that is lost, or that leaks
-# A long text is cut into rows for training. If it is also cut for *testing*, each row begins with an empty state, and its first symbols are told without their past: the score is too bad. The opposite
-# mistake is to join texts that have nothing to do with each other, such as two letters by different people, and to carry the state across the border: the first symbols of each are then predicted from the wrong past.
+# A long text is cut into rows for training. If it is also cut for *testing*, each row begins with an empty state, and its first symbols are
+# told without their past: the score is too bad. The opposite mistake is to join texts that have nothing to do with each other, such as two
+# letters by different people, and to carry the state across the border: the first symbols of each are then predicted from the wrong past.
 
 # %%
 with seeded(11):
@@ -819,8 +971,14 @@ table(
     [["every 8 symbols", score[8]], ["every 32 symbols", score[32]], ["never", score[20_000]]],
     decimals=3,
 )
-claim("each cut costs: 8 symbols are worse than 32, 32 worse than none", score[8] > score[32] + 0.02 > score[20_000] + 0.04)
-claim("with no cut the loss is within 0.06 nats of the entropy rate", abs(score[20_000] - text.entropy_rate) < 0.06)
+claim(
+    "each cut costs: 8 symbols are worse than 32, 32 worse than none",
+    score[8] > score[32] + 0.02 > score[20_000] + 0.04,
+)
+claim(
+    "with no cut the loss is within 0.06 nats of the entropy rate",
+    abs(score[20_000] - text.entropy_rate) < 0.06,
+)
 pairs, lengths = ask.test[:200], ask.test_lengths[:200]
 joined = torch.zeros(100, 52, dtype=torch.long)
 for i in range(100):
@@ -829,50 +987,88 @@ for i in range(100):
 with torch.no_grad():
     apart = -asker.log_prob(pairs, lengths).mean().item()
     leaked = -asker.log_prob(joined, lengths.view(100, 2).sum(1)).sum().item() / 200
-table(["questions", "nats a question"], [["each by itself", apart], ["two in a row, state carried over", leaked]])
+table(
+    ["questions", "nats a question"],
+    [["each by itself", apart], ["two in a row, state carried over", leaked]],
+)
 claim("with a state that leaks, a question costs more than half a nat more", leaked > apart + 0.5)
 
 # %% [markdown]
 # ### Bits, nats and which symbol
-# "1.5 a character" may be bits or nats, and the second is 44 % more. And a perplexity means nothing without the unit that it counts: the same questions, the same probabilities,
-# a perplexity a word and another a character.
+# "1.5 a character" may be bits or nats, and the second is 44 % more. And a perplexity means nothing without the unit that it counts: the
+# same questions, the same probabilities, a perplexity a word and another a character.
 
 # %%
-letters_of = sum(len(ask.vocabulary.decode(row[:n])) for row, n in zip(ask.test, ask.test_lengths.tolist(), strict=True)) / len(ask.test)
+letters_of = sum(
+    len(ask.vocabulary.decode(row[:n]))
+    for row, n in zip(ask.test, ask.test_lengths.tolist(), strict=True)
+) / len(ask.test)
 print(f"exact: {ask.entropy:.3f} nats a question = {ask.entropy / math.log(2):.3f} bits")
 word_perplexity = math.exp(ask.entropy / ask.mean_length)
 letter_perplexity = math.exp(ask.entropy / letters_of)
-table(["unit", "how many in a question", "perplexity"], [["word", ask.mean_length, word_perplexity], ["character", letters_of, letter_perplexity]], decimals=2)
-claim("the perplexity a word is more than twice that a character, for one and the same truth", word_perplexity > 2 * letter_perplexity - 0.5)
+table(
+    ["unit", "how many in a question", "perplexity"],
+    [["word", ask.mean_length, word_perplexity], ["character", letters_of, letter_perplexity]],
+    decimals=2,
+)
+claim(
+    "the perplexity a word is more than twice that a character, for one and the same truth",
+    word_perplexity > 2 * letter_perplexity - 0.5,
+)
 
 # %% [markdown]
 # ### An offset that repeats
-# A density has no upper bound. Where offsets repeat exactly, as those of a tablet that rounds to whole pixels do, a Gaussian can sit on the value and shrink: $\log p$ grows with $-\log \sigma^2$ for
-# ever, and the model learns nothing else. The symptom is a loss that falls without end and samples on a lattice. The cure is a floor for $\sigma$, or noise as wide as the rounding.
+# A density has no upper bound. Where offsets repeat exactly, as those of a tablet that rounds to whole pixels do, a Gaussian can sit on the
+# value and shrink: $\log p$ grows with $-\log \sigma^2$ for ever, and the model learns nothing else. The symptom is a loss that falls
+# without end and samples on a lattice. The cure is a floor for $\sigma$, or noise as wide as the rounding.
 
 # %%
+sigmas = [10.0 ** (-k / 2) for k in range(9)]  # 1 to 0.0001
 with seeded(12):
-    steps = torch.cat([torch.randint(-1, 2, (200, 10, 2)).float(), torch.zeros(200, 10, 1)], -1)
-    noisy = steps + torch.cat([torch.rand(200, 10, 2) - 0.5, torch.zeros(200, 10, 1)], -1)
-falls = {}
-for name, floor_, data in (
-    ("offsets on a lattice, floor 0.000001", 1e-6, steps),
-    ("the same, floor 0.1", 0.1, steps),
-    ("noise added", 1e-6, noisy),
-):
-    with seeded(0):
-        collapsing = HandwritingRNN(9, hidden=16, floor=floor_)
-    losses = fit(collapsing, data, rounds=250, batch_size=100, lr=0.05).losses["rnn"]
-    falls[name] = [v / 10 for v in losses]
+    same = torch.tensor([1.0, 0.0, 0.0]).expand(4000, 3)  # the same step, again and again
+    blurred = same + (torch.rand(4000, 3) - 0.5) * torch.tensor([1.0, 1.0, 0.0])
+cost = {"the step repeats exactly": [], "with noise as wide as a pixel": []}
+for sigma in sigmas:
+    narrow = Pen(*(torch.tensor(v) for v in ([0.0], [[1.0, 0.0]], [[sigma] * 2], [0.0], -20.0)))
+    for values, x in zip(cost.values(), (same, blurred), strict=True):
+        values.append(-narrow.log_prob(x).mean().item())
+gains = [a - b for a, b in pairwise(cost["the step repeats exactly"])]
+claim(
+    "where it repeats, each tenth of sigma gains 2 log 10 nats a step, without end",
+    all(abs(gain - math.log(10)) < 1e-3 for gain in gains),
+)
+best = sigmas[
+    cost["with noise as wide as a pixel"].index(min(cost["with noise as wide as a pixel"]))
+]
+claim(
+    "with noise the best sigma on this grid is 0.32, near the noise's own 0.29",
+    abs(best - 0.316) < 0.001,
+)
+claim(
+    "and no sigma gets below 0 nats, the entropy of that noise",
+    min(cost["with noise as wide as a pixel"]) > 0,
+)
 figure, ax = plt.subplots(figsize=(6.5, 2.8))
-loss_history(ax, falls, ylabel="nats a step", smooth=5)
-ax.axhline(2 * math.log(3), color="black", linestyle="--", linewidth=1)
-show(figure, alt="to be written")
+curves(
+    ax,
+    sigmas[::-1],
+    {k: v[::-1] for k, v in cost.items()},
+    xlabel="sigma",
+    ylabel="-log p (nats a step)",
+    log_x=True,
+)
+ax.set_xticks([1e-4, 1e-3, 1e-2, 1e-1, 1], ["0.0001", "0.001", "0.01", "0.1", "1"])
+ax.set_ylim(-18, 18)
+show(
+    figure,
+    alt="Minus log p against sigma on a logarithmic axis. Where the step repeats exactly the curve falls in a straight line as sigma "
+    "shrinks, to below -15. With noise it has its lowest point at 0.3, above 0, and rises steeply for smaller sigma.",
+)
 
 # %% [markdown]
 # ## Check yourself
-# Exercise 5, [in its folder](../exercises/05_sequence_models/05_sequence_models.ipynb): perplexity and bits a character, the mu-law, WaveNet's receptive field and one cached
-# step, and the log-density of a pen step.
+# Exercise 5, [in its folder](../exercises/05_sequence_models/05_sequence_models.ipynb): perplexity and bits a character, the mu-law,
+# WaveNet's receptive field and one cached step, and the log-density of a pen step.
 #
 # What to remember:
 # 1. One product serves all sequences; what changes is the output: logits for symbols, a mixture for a pen, logits of levels for a sound, a PixelCNN for a frame.

@@ -195,7 +195,7 @@ def load(data: str, values: str) -> Images:
 
 def _mnist() -> tuple[tuple[Tensor, Tensor, Tensor], bool]:
     """Levels [N, 1, 28, 28] for training, validation and test, and whether they are those of all the world."""
-    folder = os.environ.get("GENEDU_DATA")
+    folder = os.environ.get("GENEDU_DATA") or None
     names = list(SHA256["digits"])
     if folder is None or all((Path(folder) / name).is_file() for name in names):
         have = mnist(source=folder)
@@ -345,11 +345,16 @@ def _picture(model: nn.Module, images: Images, path: Path, seed: int) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from genedu.plots import image_grid
+    import matplotlib.pyplot as plt
+
+    from genedu.plots import STYLE, image_grid
 
     with seeded(seed):
         x = model.sample(100).view(100, *images.shape)  # type: ignore[operator]
-    image_grid(x, top=images.levels - 1).savefig(path, dpi=150)
+    with plt.rc_context(STYLE):
+        figure = image_grid(x, top=images.levels - 1)
+        figure.savefig(path, dpi=150)
+    plt.close(figure)
 
 
 def _rounds_in(seconds: float, model: nn.Module, teach: Callable) -> int:

@@ -108,13 +108,14 @@ def test_it_trains_on_the_device_that_the_environment_names(monkeypatch):
 
 def test_the_figure_is_that_of_the_checkpoints_weights(tmp_path):
     out = tmp_path / "made.pt"
-    _, score = heard("made", rounds=20, out=out)
+    text, score = heard("made", rounds=20, out=out)
     data = digits("binary", flat=True)
     model = RECIPES["made"].build(2, (1, 8, 8))
     model.load_state_dict(torch.load(out, weights_only=True)["model"])
     model.eval()
     right = -model.log_prob(data.test).double().mean().item()
     assert score == pytest.approx(right, abs=1e-5)
+    assert told(text, "validation")[0] == pytest.approx(-model.log_prob(data.validation).mean().item(), abs=0.006)
     note = json.loads((tmp_path / "made.pt.json").read_text())
     assert note["model"] == "made" and note["rounds"] == 20 and note["images"] == [1144, 203, 450]
 
@@ -158,6 +159,14 @@ def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(module, "fit", fit)
     text, score = heard("made", out=out)  # the rounds are those it was begun for
     assert score == whole and "30 rounds" in text
+
+
+def test_the_learning_rate_rises_for_a_twentieth_of_the_run_and_falls_to_nothing():
+    rates = [module.warm_up(i / 1000) for i in range(1001)]
+    assert rates[0] == pytest.approx(0.02) and max(rates) == max(rates[40:60]) and 0.98 < max(rates) <= 1
+    assert rates[500] == pytest.approx(0.5) and rates[1000] == pytest.approx(0, abs=1e-9)
+    assert all(a < b for a, b in zip(rates[:48], rates[1:49], strict=True))
+    assert all(a > b for a, b in zip(rates[60:], rates[61:], strict=False))
 
 
 def test_seconds_become_rounds_by_a_short_trial(monkeypatch):
@@ -208,6 +217,14 @@ def test_with_the_test_images_alone_they_are_split_and_that_is_said_loudly(folde
     there = mnist_module.read_idx(folder / module.TEST_IMAGES).flatten(1)
     assert sorted(rows.tolist()) == sorted(there.tolist()) and not torch.equal(rows, there)  # all of them, shuffled
     assert torch.equal(load("mnist", "levels").test, images.test)  # in the same way each time
+
+
+@pytest.mark.parametrize("value", [None, ""], ids=["unset", "empty"])
+def test_without_a_folder_mnist_is_fetched_or_taken_from_the_cache(folder, value, monkeypatch):
+    whole, asked = mnist_module.mnist(source=folder), []
+    monkeypatch.setattr(module, "mnist", lambda source: asked.append(source) or whole)
+    monkeypatch.delenv("GENEDU_DATA") if value is None else monkeypatch.setenv("GENEDU_DATA", value)
+    assert torch.equal(load("mnist", "levels").test, whole.test) and asked == [None]
 
 
 def test_the_figures_say_which_bits_they_are_of():

@@ -38,6 +38,9 @@ class Break:
 GAUSSIAN, BAYES, LOGISTIC = (f"genedu/density/{n}.py" for n in ("gaussian_classifier", "naive_bayes", "logistic_regression"))
 EM, MIXTURE, ENERGY = (f"genedu/density/{n}.py" for n in ("em", "gaussian_mixture", "energy"))
 NADE, MADE, DEEP_NADE = (f"genedu/autoregressive/{n}.py" for n in ("nade", "made", "deep_nade"))
+WAVENET, VIDEO = (f"genedu/autoregressive/{n}.py" for n in ("wavenet", "video_pixel_network"))
+CAUSAL, MU_LAW, CONV_LSTM = (f"genedu/nn/{n}.py" for n in ("causal", "mu_law", "conv_lstm"))
+AUDIO, BOUNCE = (f"genedu/data/{n}.py" for n in ("audio", "video"))
 BREAKS = [
     Break("the sign of the log-determinant", GAUSSIAN, "- log_root[..., None]", "+ log_root[..., None]"),
     Break("the Gaussian's class prior dropped", GAUSSIAN, "(log_normal + self.log_prior[:, None]).T", "log_normal.T"),
@@ -98,6 +101,27 @@ BREAKS = [
     ),
     Break("the weight of a cut left out", DEEP_NADE, "-self.dim / (~seen).sum(1).to(log_p.dtype) *", "-1.0 *", "03"),
     Break("the mask not shown", DEEP_NADE, "* m, m], 1)", "* m, 0 * m], 1)", "03"),
+    Break("a convolution that looks ahead", CAUSAL, "pad(x, (self.past, 0))", "pad(x, (0, self.past))", "05"),
+    Break("the gate without its sigmoid", WAVENET, "f.tanh() * g.sigmoid()", "f.tanh() * g", "05"),
+    Break("a sample shown to itself", WAVENET, "self.embed(x[:, :-1]), (0, 0, 1, 0)", "self.embed(x), (0, 0, 0, 0)", "05"),
+    Break("the wrong end of a queue", WAVENET, "queue.popleft()", "queue.pop()", "05"),
+    Break("a wave compressed without its sign", MU_LAW, "f = x.sign() * torch.log1p", "f = torch.log1p", "05"),
+    Break("the memory that forgets all", CONV_LSTM, "f.sigmoid() * c + i.sigmoid()", "0 * c + i.sigmoid()", "05"),
+    Break(
+        "the frame that is to be predicted in the memory",
+        VIDEO,
+        "self.remember(x[:, :-1], state)[0]], 1)",
+        "self.remember(x[:, 1:], state)[0]], 1)",
+        "05",
+    ),
+    Break("a floor from the wrong past", BOUNCE, "p = p @ move if t else p", "p = p @ move.T if t else p", "05"),
+    Break(
+        "the floor's noise doubled",
+        AUDIO,
+        "bin_masses(self.means, self.sigma[:, None], levels)",
+        "bin_masses(self.means, 2 * self.sigma[:, None], levels)",
+        "05",
+    ),
 ]
 
 

@@ -9,9 +9,9 @@ Layer l has a kernel of k taps that are d_l = 1, 2, 4, ..., 2^(layers - 1) sampl
     receptive field = 1 + stacks (k - 1) (1 + 2 + .. + 2^(layers - 1))  samples              (4)
     p(x) = 1/K sum_y p(x|y)                                                                 (5)
 
-* is a causal convolution, R, S, A, B act on each time by itself. All times are trained at once. Sampling goes one by one, but a
-step needs of the past only h^l_{t-d}, ..: a queue a layer keeps them, and a step costs the same whether it is the 10th or the
-10 000th. Without queues each step computes the whole prefix again. Queues start with the zeros that pad the training pass.
+* is a causal convolution; R, S, A, B act on each time by itself. All times are trained at once. Sampling goes one by one, but a
+step needs of the past only h^l_{t-d}, ..: a queue for each layer keeps them, and a step costs the same whether it is the 10th or
+the 10 000th; without queues each computes the whole prefix again. Queues start with the zeros that pad the training pass.
 
 Source:   A. van den Oord et al., "WaveNet: A Generative Model for Raw Audio", 2016, arXiv 1609.03499: (2) is eqs. 2 and 3 (y for
           all times), (3) figure 4; T. Le Paine et al., "Fast Wavenet Generation Algorithm", 2016, arXiv 1611.09482: the queues.
@@ -22,7 +22,7 @@ Differs:  a first layer of one tap, E (the paper: a causal convolution); R witho
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -87,8 +87,7 @@ class WaveNet(nn.Module):
         levels_of(x, self.levels, (None,))
         if self.classes is None or y is not None:
             return self._logits(x, self._label(len(x), y))
-        each = self._for_each_class(x)  # [B, K, T, levels]
-        seen = each.gather(-1, x[:, None, :, None].expand(-1, self.classes, -1, 1))[..., 0]  # [B, K, T]
+        each, seen = self._for_each_class(x)  # [B, K, T, levels], [B, K, T]
         before = seen.cumsum(2) - seen  # log p(x_<t | y)
         return (before.log_softmax(1)[..., None] + each).logsumexp(1)  # [B, T, levels]: sum_y p(y|x_<t) p(x_t|x_<t, y)
 
@@ -104,8 +103,7 @@ class WaveNet(nn.Module):
         """
         if self.classes is None:
             raise ValueError("the model has no classes: build it with classes=K and train it with batches (x, y)")
-        each = self._for_each_class(levels_of(x, self.levels, (None,)))  # [B, K, T, levels]
-        return each.gather(-1, x[:, None, :, None].expand(-1, self.classes, -1, 1)).sum((2, 3)).softmax(1)
+        return self._for_each_class(levels_of(x, self.levels, (None,)))[1].sum(2).softmax(1)
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean of -log p(x|y) a row, in nats, for a batch (x, y); of -log p(x) for a batch x."""
@@ -125,7 +123,7 @@ class WaveNet(nn.Module):
         Raises:
             ValueError: n or length below 1; y or temperature as in `logits` and `draw_levels`.
         """
-        if n < 1 or length < 1:
+        if min(n, length) < 1:
             raise ValueError(f"n and length must be at least 1, got {n} and {length}")
         if self.classes is not None and y is None:
             y = torch.randint(self.classes, (n,), device=self.embed.weight.device)
@@ -151,12 +149,11 @@ class WaveNet(nn.Module):
     def _queues(self, n: int, y: Tensor | None) -> Callable[[list[Tensor]], Tensor]:
         """A function of the levels so far: [n, levels], what `logits` has for the next; to be called once a step from the start.
 
-        sigmoid(g) = (1 + tanh(g / 2)) / 2, so one tanh serves both gates; the halves are moved into the weights. Small products
-        cost what their calls cost, so there are few, and views and buffers are made once.
+        Small products cost what their calls cost, so there are few, and views and buffers are made once. sigmoid(g) =
+        (1 + tanh(g / 2)) / 2: one tanh serves both gates, the halves are moved into the weights.
         """
         L, C, E, bias = len(self.dilations), self.hidden, self.embed.weight, self._label(n, y)
-        modules: Any = self.gates, self.residuals, (self.skip, self.first, self.last)
-        gates, residual, head = modules
+        gates, residual, head = cast(Any, (self.gates, self.residuals, (self.skip, self.first, self.last)))
         half = torch.cat([E.new_ones(C), E.new_full((C,), 0.5)])  # [2C]
         taps = torch.stack([g.conv.weight for g in gates]).permute(0, 3, 2, 1) * half  # [L, k, C, 2C]
         then, now = taps[:, :-1].flatten(0, 1).contiguous(), [w.contiguous() for w in taps[:, -1]]
@@ -185,15 +182,15 @@ class WaveNet(nn.Module):
 
         return step
 
-    def _for_each_class(self, x: Tensor) -> Tensor:
-        """log p(x_t = k | x_<t, y): [B, T] -> [B, K, T, levels]."""
+    def _for_each_class(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(x_t = k | x_<t, y), and at the level that came: [B, T] -> [B, K, T, levels] and [B, K, T]."""
         classes = torch.arange(self.condition.num_embeddings, device=x.device)
-        return torch.stack([self.logits(x, c.expand(len(x))).log_softmax(-1) for c in classes], 1)
+        each = torch.stack([self.logits(x, c.expand(len(x))).log_softmax(-1) for c in classes], 1)
+        return each, each.gather(-1, x[:, None, :, None].expand(-1, len(classes), -1, 1))[..., 0]
 
     def _label(self, n: int, y: Tensor | None) -> Tensor | None:
         """V y of all layers: [B] -> [B, L, 2C], or None without classes."""
-        k = self.classes
-        if k is None:
+        if (k := self.classes) is None:
             if y is not None:
                 raise ValueError("the model has no classes, but y was given: build it with classes=K")
             return None

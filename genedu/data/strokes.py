@@ -31,6 +31,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
+from torch.nn.functional import pad
 
 from genedu.core import seeded
 from genedu.data.letters import LETTERS, ideal
@@ -74,17 +75,22 @@ class Strokes:
         """
         if x.dim() != 3 or x.shape[2] != 3 or lengths.shape != x.shape[:1]:
             raise ValueError(f"x must be [batch, time, 3] and lengths [batch], got {list(x.shape)} and {list(lengths.shape)}")
-        rows = [row[:n].double() for row, n in zip(x, lengths.tolist(), strict=True)]
-        if y is not None:
-            return torch.stack([self._given(row, decode(code)) for row, code in zip(rows, y, strict=True)])
-        each = [torch.stack([self._given(row, word) for word in self.words]) for row in rows]
-        return torch.stack(each).logsumexp(1) - math.log(len(self.words))
+        if y is None:
+            given = [self._given(x, lengths, word) for word in self.words]
+            return torch.stack(given).logsumexp(0) - math.log(len(self.words))
+        told = [decode(code) for code in y]
+        out = torch.empty(len(x), dtype=torch.float64)
+        for word in set(told):
+            rows = torch.tensor([i for i, other in enumerate(told) if other == word])
+            out[rows] = self._given(x[rows], lengths[rows], word)
+        return out
 
-    def _given(self, row: Tensor, word: str) -> Tensor:
-        """(3) for one row [T, 3] and one word."""
-        if len(row) != len(ideal(word)) or not torch.equal(row[:, 2], ideal(word)[:, 2]):
-            return torch.tensor(-math.inf, dtype=torch.float64)
-        return self._law(word).log_prob(row[:, :2].flatten())  # eq. (3)
+    def _given(self, x: Tensor, lengths: Tensor, word: str) -> Tensor:
+        """(3) for rows [B, T, 3] and one word: [B]."""
+        steps = ideal(word)
+        x = pad(x, (0, 0, 0, max(0, len(steps) - x.shape[1])))[:, : len(steps)].double()  # [B, T of the word, 3]
+        fits = (lengths == len(steps)) & (x[..., 2] == steps[:, 2]).all(1)
+        return torch.where(fits, self._law(word).log_prob(x[..., :2].flatten(1)), -math.inf)  # eq. (3)
 
     @cached_property
     def _laws(self) -> dict[str, MultivariateNormal]:
@@ -171,14 +177,16 @@ def read(x: Tensor, words: Sequence[str]) -> list[str]:
 
     The fit is by least squares in s and k of (1); a word is judged by the mean square of what is left over.
     """
-    return [min(words, key=lambda word: _misfit(row.double(), word)) for row in x]
+    misfit = torch.stack([_misfit(x.double(), word) for word in words])  # [words, B]
+    return [words[k] for k in misfit.argmin(0).tolist()]
 
 
-def _misfit(row: Tensor, word: str) -> float:
+def _misfit(x: Tensor, word: str) -> Tensor:
+    """Mean squares left over: [B, T, 3] -> [B]."""
     steps = ideal(word)
-    if len(steps) > len(row):
-        return math.inf
+    if len(steps) > x.shape[1]:
+        return torch.full((len(x),), math.inf, dtype=torch.float64)
     want = torch.stack([steps[:, :2].flatten(), (steps[:, 1:2] * torch.tensor([1.0, 0.0])).flatten()], 1)  # [2 T, 2]
-    have = row[: len(steps), :2].flatten()
-    fit = torch.linalg.lstsq(want, have[:, None]).solution  # [2, 1]: s and k
-    return (have - (want @ fit).squeeze(1)).square().mean().item()
+    have = x[:, : len(steps), :2].flatten(1)  # [B, 2 T]
+    fit = have @ torch.linalg.pinv(want).T  # [B, 2]: s and k
+    return (have - fit @ want.T).square().mean(1)

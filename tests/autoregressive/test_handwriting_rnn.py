@@ -230,6 +230,7 @@ def test_padding_is_no_letter():
     padded = torch.cat([Y, torch.zeros(5, 2).long()], 1)
     close(model.log_prob(X, None, padded), model.log_prob(X, None, Y).detach())
     close(model.log_prob(X, None, torch.zeros(5, 1).long()), model.log_prob(X).detach())
+    assert wild(characters=3, windows=5).log_prob(X, None, Y).shape == (5,), "more windows than letters"
     assert (model.log_prob(X, None, Y) - model.log_prob(X)).abs().min() > 1e-6
 
 

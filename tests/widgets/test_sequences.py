@@ -6,7 +6,7 @@ import torch
 
 from genedu.widgets import draw_sequences
 
-FILMS = torch.arange(2 * 3 * 4 * 4).view(2, 3, 4, 4)
+FILMS = dict(zip(("data", "model"), torch.arange(2 * 3 * 4 * 4).view(2, 3, 4, 4), strict=True))
 
 
 def draw(**changes):
@@ -36,7 +36,7 @@ def test_the_panels_show_what_was_drawn():
     assert words == ['"ice", bias 0.5', "questions, temperature 1.5", "is it ?", "[it is is]", "films, frame 2"]
     first, second, *films = axes.child_axes
     assert [panel.lines[0].get_xydata().tolist() for panel in (first, second)] == [[[0, 0], [1, 1]], [[0, 0], [2, 0]]]
-    assert [(f.images[0].get_array() == FILMS[i, 1].numpy()).all() for i, f in enumerate(films)] == [True, True]
+    assert [(f.images[0].get_array() == FILMS[f.get_title()][1].numpy()).all() for f in films] == [True, True]
     assert {f.images[0].get_clim() for f in films} == {(0, 95)} and not axes.axison
 
 
@@ -50,7 +50,12 @@ def test_the_panels_stand_one_above_the_other():
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"frame": 3}, "frame must be 0 to 2, got 3"), ({"frame": -1}, "got -1"), ({"films": FILMS[0]}, r"\[N, T, H, W\]")],
+    [
+        ({"frame": 3}, "frame must be 0 to 2, got 3"),
+        ({"frame": -1}, "got -1"),
+        ({"films": {}}, r"\[T, H, W\]"),
+        ({"films": {"a": torch.zeros(2, 2)}}, "got {'a'"),
+    ],
 )
 def test_what_cannot_be_drawn(changes, words):
     with pytest.raises(ValueError, match=words):
