@@ -41,6 +41,10 @@ NADE, MADE, DEEP_NADE = (f"genedu/autoregressive/{n}.py" for n in ("nade", "made
 WAVENET, VIDEO = (f"genedu/autoregressive/{n}.py" for n in ("wavenet", "video_pixel_network"))
 CAUSAL, MU_LAW, CONV_LSTM = (f"genedu/nn/{n}.py" for n in ("causal", "mu_law", "conv_lstm"))
 AUDIO, BOUNCE = (f"genedu/data/{n}.py" for n in ("audio", "video"))
+PIXEL_CNN = "genedu/autoregressive/pixel_cnn.py"
+MASKED_CONV, TWO_STACK, DIAGONAL, LOGISTIC_BINS = (
+    f"genedu/nn/{n}.py" for n in ("masked_conv", "two_stack", "diagonal_lstm", "logistic_mixture")
+)
 BREAKS = [
     Break("the sign of the log-determinant", GAUSSIAN, "- log_root[..., None]", "+ log_root[..., None]"),
     Break("the Gaussian's class prior dropped", GAUSSIAN, "(log_normal + self.log_prior[:, None]).T", "log_normal.T"),
@@ -101,6 +105,17 @@ BREAKS = [
     ),
     Break("the weight of a cut left out", DEEP_NADE, "-self.dim / (~seen).sum(1).to(log_p.dtype) *", "-1.0 *", "03"),
     Break("the mask not shown", DEEP_NADE, "* m, m], 1)", "* m, 0 * m], 1)", "03"),
+    Break("mask B in the first layer", MASKED_CONV, "of_input < of_output if", "of_input <= of_output if", "04"),
+    Break("the shift between the stacks forgotten", TWO_STACK, "return F.pad(x, (0, 0, 0, 0, 1, -1))", "return x", "04"),
+    Break("half a bin too narrow", LOGISTIC_BINS, "d = 1 / (levels - 1)", "d = 1 / levels", "04"),
+    Break("the diagonals' shift forgotten", DIAGONAL, "second(down(last(from_right)))", "from_right", "04"),
+    Break(
+        "a softmax taken twice",
+        PIXEL_CNN,
+        "cross_entropy(self.given(x, y).flatten(0, 3)",
+        "cross_entropy(self.given(x, y).softmax(-1).flatten(0, 3)",
+        "04",
+    ),
     Break("a convolution that looks ahead", CAUSAL, "pad(x, (self.past, 0))", "pad(x, (0, self.past))", "05"),
     Break("the gate without its sigmoid", WAVENET, "f.tanh() * g.sigmoid()", "f.tanh() * g", "05"),
     Break("a sample shown to itself", WAVENET, "self.embed(x[:, :-1]), (0, 0, 1, 0)", "self.embed(x), (0, 0, 0, 0)", "05"),

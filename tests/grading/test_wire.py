@@ -49,7 +49,7 @@ def test_tensors_come_back_in_type_shape_and_value(name, shape):
 def test_views_bits_and_ends_of_numbers_come_back():
     wide = torch.arange(12.0).reshape(3, 4)
     ends = torch.tensor([math.nan, math.inf, -math.inf, -0.0, 5e-324], dtype=torch.float64)
-    for tensor in (wide.T, wide[:, 1:3], wide.expand(2, 3, 4)):
+    for tensor in (wide.T, wide[:, 1:3], wide.expand(2, 3, 4), wide[:1, 2], wide[1:2, 2:3], wide[0, 1]):
         assert same(there_and_back(tensor), tensor)
     back = there_and_back(ends)
     assert torch.equal(back.view(torch.int64), ends.view(torch.int64))
