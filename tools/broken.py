@@ -39,6 +39,7 @@ GAUSSIAN, BAYES, LOGISTIC = (f"genedu/density/{n}.py" for n in ("gaussian_classi
 EM, MIXTURE, ENERGY = (f"genedu/density/{n}.py" for n in ("em", "gaussian_mixture", "energy"))
 NADE, MADE, DEEP_NADE = (f"genedu/autoregressive/{n}.py" for n in ("nade", "made", "deep_nade"))
 WAVENET, VIDEO = (f"genedu/autoregressive/{n}.py" for n in ("wavenet", "video_pixel_network"))
+CHARS, PEN = (f"genedu/autoregressive/{n}.py" for n in ("char_rnn", "handwriting_rnn"))
 CAUSAL, MU_LAW, CONV_LSTM = (f"genedu/nn/{n}.py" for n in ("causal", "mu_law", "conv_lstm"))
 AUDIO, BOUNCE = (f"genedu/data/{n}.py" for n in ("audio", "video"))
 PIXEL_CNN = "genedu/autoregressive/pixel_cnn.py"
@@ -137,6 +138,17 @@ BREAKS = [
         "bin_masses(self.means, 2 * self.sigma[:, None], levels)",
         "05",
     ),
+    Break(
+        "a text predicted from itself",
+        CHARS,
+        "torch.cat([torch.full_like(x[:, :1], self.vocabulary), x[:, :-1]], 1)",
+        "x",
+        "05",
+    ),
+    Break("probabilities added, not their logarithms", CHARS, ".log_softmax(-1).gather", ".softmax(-1).gather", "05"),
+    Break("the determinant of the pen's Gaussian left out", PEN, "- 0.5 * left.log() - math.log", "- math.log", "05"),
+    Break("a window that stands still", PEN, "kappa = kappa + speed.cumsum(1)", "kappa = kappa + speed", "05"),
+    Break("a bias that makes the hand shakier", PEN, "math.exp(-bias)", "math.exp(bias)", "05"),
 ]
 
 
