@@ -37,7 +37,7 @@ def video() -> None:
     print("|---|---|---|---|---|")
     for name, rounds, layers, within in (
         ("full, 2 layers, 350 rounds", 350, 2, True),
-        ("full, 3 layers, 1500 rounds", 1500, 3, True),
+        ("full, 3 layers, 3000 rounds", 3000, 3, True),
         ("baseline, 3 layers, 1000 rounds", 1000, 3, False),
     ):
         found = []

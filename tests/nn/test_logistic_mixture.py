@@ -84,6 +84,7 @@ def test_a_narrow_curve_is_one_level():
 
 
 def test_sigma_is_kept_in_bounds():
+    assert LOG_SIGMA == (-7.0, 7.0)  # the paper's code has the lower one
     for side in LOG_SIGMA:
         assert torch.equal(*(log_bin(torch.arange(17), tensor(0.1), tensor(s), 17) for s in (side, 3 * side)))
 
