@@ -804,7 +804,7 @@ show(
 
 # %% [markdown]
 # However long it is trained, the baseline cannot get below its floor, which is the price of its assumption. The full network could get down
-# to its own: with a third layer and 40 seconds of training it comes within 5 % of it (`benchmarks`). One sees as well how mistakes add up:
+# to its own: with a third layer and two minutes of training it comes within 3 % of it (`benchmarks`). One sees as well how mistakes add up:
 # once a drawn block is lost, the network must go on from a frame that no film has.
 #
 # ## Real data
