@@ -99,14 +99,14 @@ STRATIFIED = [
 ]
 ORDERED = [
     Recipe("MADE, 512 units", lambda: MADE(64, 512), 1500, 5e-3, 1e-1, 0.3),
-    Recipe("Deep NADE, 2 x 256, 32 orders, 3 s", lambda: DeepNADE(64, 256, 2), 2200, 4e-3, 1e-2),
+    Recipe("Deep NADE, 1 x 384, 32 orders, 3 s", lambda: DeepNADE(64, 384, 1), 2400, 8e-3, 1e-2),
     Recipe("Deep NADE, 2 x 256, 32 orders, 8 s", lambda: DeepNADE(64, 256, 2), 5000, 4e-3, 1e-2),
 ]
 GOALS = {
     "NADE, 64 units": "",
     "MADE, 512 units": "17.8; 17.5 stratified",
     "Deep NADE, 2 x 256, 32 orders": "17.0; 16.8",
-    "Deep NADE, 2 x 256, 32 orders, 3 s": "17.6; 17.4",
+    "Deep NADE, 1 x 384, 32 orders, 3 s": "17.6; 17.4",
     "Deep NADE, 2 x 256, 32 orders, 8 s": "17.4; 17.1",
 }
 TRIALS = [
@@ -118,6 +118,7 @@ TRIALS = [
     Recipe("Deep NADE, 2 x 256, more decay", lambda: DeepNADE(64, 256, 2), 3000, 4e-3, 1e-1),
     Recipe("Deep NADE, 2 x 256, longer", lambda: DeepNADE(64, 256, 2), 5000, 4e-3, 1e-2),
     Recipe("Deep NADE, 1 x 512", lambda: DeepNADE(64, 512, 1), 3000, 4e-3, 1e-2),
+    Recipe("Deep NADE, 1 x 384, higher rate", lambda: DeepNADE(64, 384, 1), 2400, 8e-3, 1e-2),
 ]
 
 
