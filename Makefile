@@ -76,6 +76,7 @@ bench: $(VENV)/.test ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/gmm.py
 	$(BIN)/python benchmarks/grading.py
 	$(BIN)/python benchmarks/nade.py
+	$(BIN)/python benchmarks/bits.py
 	$(BIN)/python benchmarks/nll.py
 	$(BIN)/python benchmarks/pixel_sampling.py
 	$(BIN)/python benchmarks/sequences.py

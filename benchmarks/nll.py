@@ -1,10 +1,10 @@
-"""Test NLL of the digits against CPU seconds of training, one thread, five seeds. Rows for benchmarks/README.md.
+"""PixelCNN on the digits: test NLL against CPU seconds of training, one thread, five seeds. Rows for benchmarks/README.md.
 
-    python benchmarks/nll.py levels     17 levels, ordered split, by PixelCNN: training budgets of 5, 10, 20 and 60 s
-    python benchmarks/nll.py bits       binary digits: NADE in 3 and 8 s (ordered); NADE, MADE and PixelCNN (stratified)
+    python benchmarks/nll.py levels     17 levels, ordered split: training budgets of 5, 10, 20 and 60 s
+    python benchmarks/nll.py binary     black and white, stratified split (NADE and its kin: benchmarks/bits.py)
     python benchmarks/nll.py plot       the figure benchmarks/nll.png from the medians that stand in this file
 
-Without a word: levels and bits (15 and 12 minutes). All settings were chosen on validation rows. A budget is in seconds of the
+Without a word: levels and binary (15 and 8 minutes). All settings were chosen on validation rows. A budget is in seconds of the
 core on which the yardstick takes 0.82 s: a run of `s` CPU seconds counts as s / (yardstick / 0.82).
 """
 
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
 
-from genedu.autoregressive import MADE, NADE, PixelCNN
+from genedu.autoregressive import PixelCNN
 from genedu.core import seeded
 from genedu.data import digits
 from genedu.fit import fit
@@ -43,9 +43,8 @@ class Recipe:
     lr: float
     weight_decay: float
     batch_size: int
-    shifted: float = 0.0
+    shifted: float
     members: int = 1
-    orders: bool = False  # each member but the first reads the places in an order of its own
 
 
 def plain(hidden: int, layers: int, dropout: float, levels: int = 17) -> Callable[..., nn.Module]:
@@ -53,29 +52,14 @@ def plain(hidden: int, layers: int, dropout: float, levels: int = 17) -> Callabl
 
 
 pixels = partial(Recipe, lr=1e-2, weight_decay=0.3, batch_size=32, shifted=SHIFTED)
-vectors = partial(Recipe, weight_decay=0.1, batch_size=64)
 LEVELS = {  # budget in seconds -> recipe
     5: pixels(plain(32, 3, 0.3), 400),
     10: pixels(plain(32, 3, 0.4), 850),
     20: pixels(plain(48, 4, 0.45), 1100),
     60: pixels(plain(48, 4, 0.45), 1100, members=3),
 }
-BITS = {  # split, what, budget in seconds or None -> recipe
-    ("ordered", "NADE", 3): vectors(partial(NADE, 64, 200), 550, 4e-2),
-    ("ordered", "NADE, 3 orders", 8): vectors(partial(NADE, 64, 200), 600, 4e-2, members=3, orders=True),
-    ("stratified", "NADE, 4 orders", None): vectors(partial(NADE, 64, 200), 900, 3e-2, members=4, orders=True),
-    ("stratified", "NADE", None): vectors(partial(NADE, 64, 200), 900, 3e-2),
-    ("stratified", "MADE", None): Recipe(partial(MADE, 64, 512, direct=True, dropout=0.5), 1500, 5e-3, 0.3, 64),
-    ("stratified", "PixelCNN", None): pixels(plain(48, 4, 0.45, levels=2), 2500),
-}
+BINARY = pixels(plain(48, 4, 0.45, levels=2), 2500)
 ASKED = {5: (88, 86), 10: (83.5, 82), 20: (82.2, 81), 60: (81.5, 80)}
-ASKED_BITS = {
-    ("ordered", "NADE", 3): (17.6, 17.4),
-    ("ordered", "NADE, 3 orders", 8): (17.4, 17.1),
-    ("stratified", "NADE, 4 orders", None): (17.0, 16.8),
-    ("stratified", "MADE", None): (17.8, 17.5),
-    ("stratified", "PixelCNN", None): (17.6, 17.3),
-}
 
 
 def one_cycle(t: float) -> float:
@@ -92,15 +76,11 @@ def moved(x: Tensor, share: float) -> Tensor:
     return torch.where(torch.rand(len(x), 1, 1, 1) < share, away, x)
 
 
-def start(model: nn.Module, x: Tensor) -> None:
+def start(model: PixelCNN, x: Tensor) -> None:
     """Biases that give each place its training frequencies: what all models would learn first."""
     with torch.no_grad():
-        if isinstance(model, PixelCNN):
-            count = one_hot(x[:, 0], model.levels).double().sum(0) + 0.3  # [8, 8, L]
-            model.net.bias.copy_((count / count.sum(-1, keepdim=True)).log())
-        else:
-            bias = model.b if isinstance(model, NADE) else model.net[-1].bias
-            bias.copy_(x.double().mean(0).clamp(0.002, 0.998).logit())
+        count = one_hot(x[:, 0], model.levels).double().sum(0) + 0.3  # [8, 8, L]
+        model.net.bias.copy_((count / count.sum(-1, keepdim=True)).log())
 
 
 def adamw(model: nn.Module, weight_decay: float) -> Callable[..., torch.optim.Optimizer]:
@@ -117,44 +97,34 @@ def adamw(model: nn.Module, weight_decay: float) -> Callable[..., torch.optim.Op
     return optimizer
 
 
-def trained(recipe: Recipe, x: Tensor, seed: int) -> tuple[list[tuple[nn.Module, Tensor | None]], float]:
-    """The members, each with its order of the places, and the CPU seconds of their training."""
-    found: list[tuple[nn.Module, Tensor | None]] = []
-    clock = time.process_time()
+def trained(recipe: Recipe, x: Tensor, seed: int) -> tuple[list[PixelCNN], float]:
+    """The members and the CPU seconds of their training."""
+    found, clock = [], time.process_time()
     for member in range(recipe.members):
         with seeded(100 * seed + member):
-            order = torch.randperm(x[0].numel()) if recipe.orders and member else None
             model = recipe.build()
-        rows = x if order is None else x[:, order]
-        start(model, rows)
+        start(model, x)
         fit(
             model,
-            rows,
+            x,
             rounds=recipe.rounds,
             batch_size=recipe.batch_size,
             lr=recipe.lr,
             optimizer=adamw(model, recipe.weight_decay),
             schedule=one_cycle,
-            augment=partial(moved, share=recipe.shifted) if recipe.shifted else None,
+            augment=partial(moved, share=recipe.shifted),
             seed=100 * seed + member,
             progress=False,
         )
-        found.append((model, order))
+        found.append(model)
     return found, time.process_time() - clock
 
 
 @torch.no_grad()
-def nll(members: Sequence[tuple[nn.Module, Tensor | None]], x: Tensor) -> float:
-    """Mean nats a row under the members together, a density in either case.
-
-    In one order their conditionals are averaged, place by place: each average is normalised, so their product is. Members of
-    different orders share no conditionals; there the probabilities of whole rows are averaged.
-    """
-    if len(members) > 1 and all(order is None for _, order in members):
-        log_p = torch.stack([model.logits(x).log_softmax(-1) for model, _ in members]).logsumexp(0) - math.log(len(members))
-        return -log_p.gather(-1, x[..., None]).flatten(1).sum(1).mean().item()
-    rows = torch.stack([model.log_prob(x if order is None else x[:, order]) for model, order in members])
-    return -(rows.logsumexp(0) - math.log(len(members))).mean().item()
+def nll(members: Sequence[PixelCNN], x: Tensor) -> float:
+    """Mean nats a row. The members' conditionals are averaged pixel by pixel: each mean is normalised, so their product is."""
+    log_p = torch.stack([model.logits(x).log_softmax(-1) for model in members]).logsumexp(0) - math.log(len(members))
+    return -log_p.gather(-1, x[..., None]).flatten(1).sum(1).mean().item()
 
 
 def measure(recipe: Recipe, data, factor: float) -> tuple[float, float, float]:
@@ -182,14 +152,10 @@ def levels(factor: float) -> None:
         )
 
 
-def bits(factor: float) -> None:
-    print("\n| split | budget, s | model | CPU s, scaled | validation | test, nats an image | must | aim |")
-    print("|---|---|---|---|---|---|---|---|")
-    for (split, name, budget), recipe in BITS.items():
-        data = digits("binary", flat=name != "PixelCNN", split=split)
-        validation, test, seconds = measure(recipe, data, factor)
-        must, aim = ASKED_BITS.get((split, name, budget), ("", ""))
-        print(f"| {split} | {budget or ''} | {name} | {seconds:.1f} | {validation:.2f} | **{test:.2f}** | {must} | {aim} |")
+def binary(factor: float) -> None:
+    print("\n| split | model | CPU s, scaled | validation | test, nats an image | must | aim |\n|---|---|---|---|---|---|---|")
+    validation, test, seconds = measure(BINARY, digits("binary"), factor)
+    print(f"| stratified | PixelCNN, 4 layers of 48 | {seconds:.1f} | {validation:.2f} | **{test:.2f}** | 17.6 | 17.3 |")
 
 
 OTHERS = {  # public code, measured the same way (ordered digits, 17 levels): CPU seconds of the reference core, test NLL
@@ -217,7 +183,7 @@ def plot() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    words = sys.argv[1:] or ["levels", "bits"]
+    words = sys.argv[1:] or ["levels", "binary"]
     if words == ["plot"]:
         plot()
     else:
@@ -226,4 +192,4 @@ if __name__ == "__main__":
         seconds, line = headline()
         print(line)
         for word in words:
-            {"levels": levels, "bits": bits}[word](seconds / REFERENCE)
+            {"levels": levels, "binary": binary}[word](seconds / REFERENCE)

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "nade": ["NADE"],
         "deep_nade": ["DeepNADE"],
-        "made": ["MADE"],
+        "made": ["MADE", "mixture_log_prob"],
         "pixel_rnn": ["PixelRNN"],
         "pixel_cnn": ["PixelCNN"],
         "char_rnn": ["CharRNN"],
