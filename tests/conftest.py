@@ -1,4 +1,5 @@
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -10,3 +11,9 @@ pytest.register_assert_rewrite("tests.laws", "tests.exercises.common")  # their 
 def _same_chance_each_time():
     torch.manual_seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_is_left_open():
+    yield
+    plt.close("all")
