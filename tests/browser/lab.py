@@ -164,7 +164,7 @@ class Lab:
         self.server, self.context, self.pictures = server, context, pictures
 
     @contextmanager
-    def page(self, path: str, *, seconds: float = 150.0) -> Iterator[Page]:
+    def page(self, path: str, *, seconds: float = 300.0) -> Iterator[Page]:
         screenshot = self.pictures / f"{Path(path).parts[0]}_{Path(path).stem}.png"
         page = Page(self.context, self.server, path, seconds=seconds, screenshot=screenshot)
         try:
