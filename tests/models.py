@@ -10,6 +10,10 @@ from tests.autoregressive.models_sequences import SEQUENCES
 from tests.autoregressive.models_signals import SIGNALS
 from tests.autoregressive.models_vectors import VECTORS
 from tests.case import Case
+from tests.latent.models_autoencoder import AUTOENCODERS
+from tests.latent.models_infinite import INFINITE
+from tests.latent.models_rich import RICH
+from tests.latent.models_vae import VAES
 
 Y = torch.arange(60) % 3
 with seeded(11):
@@ -43,6 +47,10 @@ MODELS = (
     | IMAGES
     | SEQUENCES
     | SIGNALS
+    | AUTOENCODERS
+    | VAES
+    | INFINITE
+    | RICH
     | {
         "lda": Case(lambda: GaussianClassifier().fit(REAL, Y), (REAL, Y)),
         "lda with ledoit-wolf": Case(lambda: GaussianClassifier(shrinkage="ledoit_wolf").fit(REAL, Y), (REAL, Y)),
