@@ -130,8 +130,40 @@ def check_latent_variable(model: LatentVariable, x: Tensor) -> None:
     assert q.batch_shape == x.shape[:1] and q.event_shape == model.prior().event_shape
     assert model.conditional(q.sample()).event_shape == x.shape[1:]
     assert model.conditional(q.sample((3,))).batch_shape == (3, len(x))
-    check_one_number_a_row(model.elbo, x)
-    check_one_number_a_row(lambda x: model.log_prob_bound(x, 1), x)
+
+
+def check_bounds(model, batch: Batch, levels: int, draws: int = 40_000) -> None:
+    """A bound is one number a row, at K = 1 it is the ELBO, and more samples tighten it. Where x is discrete and small, the
+    bound with many samples has mass one and says how often samples come, which a sigmoid applied twice fails.
+
+    Other parts of the batch than x may be left out: the bound is then one on log p(x).
+    """
+    x, rest = (batch[0], batch[1:]) if isinstance(batch, tuple) else (batch, ())
+    rest = tuple(c[:1].expand_as(c) for c in rest)  # alike in all rows
+
+    def bound(x: Tensor, k: int) -> Tensor:
+        return model.log_prob_bound(x, *(c[:1].expand(len(x), *c.shape[1:]) for c in rest), samples=k)
+
+    def elbo(x: Tensor) -> Tensor:
+        return model.elbo(x, *(c[:1].expand(len(x), *c.shape[1:]) for c in rest))
+
+    check_one_number_a_row(elbo, x)
+    check_one_number_a_row(lambda x: bound(x, 1), x)
+    with torch.no_grad():
+        zero, one, many = (  # [200]: means over the rows, repeated
+            torch.stack([score(x).double().mean() for _ in range(200)])
+            for score in (elbo, lambda x: bound(x, 1), lambda x: bound(x, 20))
+        )
+        assert (one.mean() - zero.mean()).abs() < 5 * ((one.var() + zero.var()) / 200).sqrt() + 1e-5, "K = 1 is the ELBO"
+        assert many.mean() > one.mean() - 5 * ((one.var() + many.var()) / 200).sqrt(), "more samples tighten the bound"
+        if levels and levels ** x[0].numel() <= 64:
+            events = support(levels, x.shape[1:])  # [E, ...]
+            p = torch.stack([model.log_prob_bound(events, samples=200).double().exp() for _ in range(20)])  # [20, E], unbiased
+            p, error = p.mean(0), p.std(0) / math.sqrt(20)  # [E] each
+            assert (p.sum() - 1).abs() < 5 * error.norm() + 1e-5, f"mass {p.sum():.4f}"
+            x = model.sample(draws)
+            hits = (x[:, None] == events[None]).flatten(2).all(-1).double().mean(0)  # [E]
+            assert ((hits - p).abs() < 5 * (p * (1 - p).clamp(min=0) / draws + error**2).sqrt() + 1e-9).all()
 
 
 def check_classifier(model, x: Tensor) -> None:

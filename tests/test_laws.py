@@ -55,6 +55,7 @@ LAWS = {  # law -> (whom it concerns, what it checks)
     "sampler": (lambda m: isinstance(m, Sampler), lambda m, c: laws.check_sampler(m, c.x)),
     "density": (lambda m: offers(m, "log_prob", "sample"), density),
     "latent variable": (lambda m: isinstance(m, LatentVariable), lambda m, c: laws.check_latent_variable(m, c.x)),
+    "bound": (lambda m: offers(m, "elbo", "log_prob_bound"), lambda m, c: laws.check_bounds(m, c.batch, c.levels)),
     "classifier": (lambda m: offers(m, "predict_proba"), lambda m, c: laws.check_classifier(m, c.x)),
     "players": (lambda m: offers(m, "players"), lambda m, c: laws.check_players(m, c.batch)),
     "sees no future": (predicts_next, lambda m, c: autoregressive(m, c, past=False)),
