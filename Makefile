@@ -82,6 +82,9 @@ bench: $(VENV)/.test ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/sequences.py
 	$(BIN)/python benchmarks/wavenet.py
 	$(BIN)/python benchmarks/video.py
+	$(BIN)/python benchmarks/vae.py
+	$(BIN)/python benchmarks/infinite_vae.py
+	$(BIN)/python benchmarks/loop.py
 
 # Chromium and bubblewrap. What cannot be installed here is said, and the tests that need it say so again.
 system: ## Debian packages that some tests need: installs what is missing (as root), else says what to type
