@@ -175,7 +175,9 @@ def plot() -> None:
     for i, (name, (x, y)) in enumerate({"genedu PixelCNN": OURS, **OTHERS}.items()):
         ax.plot(x, y, marker="osD"[i], color=PALETTE[i], label=name)
     ax.axhline(106.3, color="black", linestyle="--", linewidth=1)
-    ax.annotate("a histogram for each pixel", (0.01, 106.3), xycoords=("axes fraction", "data"), va="bottom", fontsize=8)
+    ax.annotate(
+        "a histogram for each pixel", (0.99, 106.3), xycoords=("axes fraction", "data"), va="bottom", ha="right", fontsize=8
+    )
     ax.set(xscale="log", xlabel="CPU seconds of training (reference core)", ylabel="test NLL (nats an image)")
     ax.legend()
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=100, bbox_inches="tight", metadata={"Software": None})
