@@ -7,9 +7,13 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "explorer": ["Explorer"],
         "boundary": ["draw_boundary"],
+        "latent_plane": ["draw_latent_plane", "numerals"],
         "mixture": ["draw_mixture"],
         "orders": ["draw_orders"],
         "receptive_field": ["draw_receptive_field"],
+        "reconstructions": ["draw_reconstructions"],
+        "restaurant": ["draw_restaurant"],
         "sequences": ["draw_sequences"],
+        "window_size": ["draw_window_size"],
     },
 )

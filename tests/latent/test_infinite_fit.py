@@ -1,0 +1,129 @@
+"""The parts of the infinite VAE's training loop, one by one; the whole is tested in test_infinite_vae.py."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from genedu.core import seeded
+from genedu.fit import Adam, fit
+from genedu.latent import VAE, InfiniteVAE, crp_log_prob
+from genedu.latent.infinite_fit import bury, far_apart, hard_rows, score, trainer
+
+with seeded(8):
+    CORNERS = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
+    X = (CORNERS.repeat_interleave(20, 0) + 0.3 * torch.randn(60, 2)).view(-1, 1, 1, 2)
+KIND = torch.arange(60) // 20
+
+
+def small() -> VAE:
+    return VAE(1, likelihood="gaussian", shape=(1, 1, 2), hidden=4, sigma=1.0)
+
+
+def test_hard_rows_are_neighbours_among_the_worst_explained():
+    own = torch.where(KIND == 1, -9.0, torch.where(KIND == 2, -8.0, 0.0)) - 0.001 * torch.arange(60)
+    for _ in range(5):
+        found = hard_rows(X, own, 6)
+        assert found.shape == (6, 1, 1, 2)
+        assert (torch.cdist(found.flatten(1), CORNERS).argmin(1) == 1).all(), "the worst quarter is the last 15 of kind 1"
+    worst = X[own.argsort()[:15]].flatten(1)
+    first = found[0].flatten()
+    farther = torch.cdist(first[None], worst)[0].sort().values[5]
+    assert (found.flatten(1) - first).norm(dim=1).max() <= farther + 1e-6
+
+
+def test_all_rows_are_taken_where_fewer_are_there():
+    assert len(hard_rows(X[:4], torch.zeros(4), 10)) == 4
+
+
+def test_the_first_assignment_is_far_apart():
+    for _ in range(5):
+        c = far_apart(X, 3)
+        assert [len(c[KIND == k].unique()) for k in range(3)] == [1, 1, 1] and len(c.unique()) == 3
+    assert (far_apart(X, 1) == 0).all()
+    assert len(far_apart(torch.zeros(5, 1, 1, 2), 2)) == 5, "equal rows do no harm"
+
+
+def test_scores_do_not_depend_on_the_size_of_the_parts():
+    parts = [small(), small()]
+    for part in parts:
+        nn.init.constant_(part.encoder[3].bias, -30.0)  # sigma = exp(-30): no noise
+    torch.testing.assert_close(score(parts, X, 2, rows=7), score(parts, X, 2))
+    assert score(parts, X, 2).shape == (60, 2) and score(parts, X, 2).dtype == torch.float64
+
+
+def test_a_nan_names_the_component():
+    parts = [small(), small()]
+    parts[1].decoder[2].bias.data.fill_(math.nan)
+    with pytest.raises(FloatingPointError, match=r"components \[1\] score some row"):
+        score(parts, X, 1)
+
+
+def test_empty_components_are_buried_and_the_others_renumbered():
+    kept, c = bury(["a", "b", "c", "d"], torch.tensor([3, 1, 3, 3]))
+    assert kept == ["b", "d"] and c.tolist() == [1, 0, 1, 1]
+
+
+def test_a_component_keeps_its_optimiser():
+    """Two calls of 5 steps, as the momentum is kept, end elsewhere than with an optimiser that forgets."""
+    ends = []
+    for forget in (False, True):
+        with seeded(0):
+            part = small()
+        improve = trainer(1e-2, 64, Adam, None)
+        torch.manual_seed(1)
+        improve(part, X, 5)
+        if forget:
+            improve = trainer(1e-2, 64, Adam, None)
+        improve(part, X, 5)
+        ends.append(part.decoder[2].bias.detach().clone())
+    assert (ends[0] - ends[1]).abs().max() > 1e-4
+
+
+def test_a_step_is_that_of_fit():
+    with seeded(0):
+        one = small()
+    with seeded(0):
+        other = small()
+    torch.manual_seed(1)
+    chance = int(torch.randint(2**31, ()))
+    torch.manual_seed(1)
+    trainer(1e-2, 16, Adam, None)(one, X, 3)
+    fit(other, X, rounds=3, batch_size=16, lr=1e-2, seed=chance, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_the_recorded_loss_is_minus_j_a_row():
+    """(2) of infinite_vae.py: bounds of the rows under their components, and log P_CRP of the assignment, over n."""
+    with seeded(0):
+        model = InfiniteVAE(0.5, build=small, components=3)
+    seen = []
+    history = model.fit_gibbs(
+        X,
+        3,
+        start=KIND,
+        newcomers=0,
+        lr=1e-3,
+        progress=False,
+        callback=lambda sweep, h: seen.append((sweep, model.counts.clone(), h.losses["gibbs"][-1], h.watched["bound"][-1])),
+    )
+    assert [s[0] for s in seen] == [0, 1, 2] and len(history.losses["gibbs"]) == 3
+    for _, counts, loss, bound in seen:
+        c = torch.arange(len(counts)).repeat_interleave(counts.long())
+        assert loss == pytest.approx(-bound - crp_log_prob(c, 0.5).item() / 60, abs=1e-9)
+
+
+def test_a_temper_of_zero_leaves_the_prior_alone_to_decide():
+    """With T = 0 and alpha = 1e-300 each row joins the others by their number: one component is left in the end."""
+    with seeded(0):
+        model = InfiniteVAE(1e-300, build=small, components=3)
+    history = model.fit_gibbs(X, 1, start=KIND, newcomers=0, temper=lambda t: 0.0, lr=1e-12, progress=False)
+    assert history.watched["moved"][0] > 0.3  # by (3) alone no row would leave its corner
+    with seeded(0):
+        model = InfiniteVAE(1e-300, build=small, components=3)
+    for k, part in enumerate(model.components):
+        nn.init.zeros_(part.decoder[2].weight)
+        part.decoder[2].bias.data = CORNERS[k].clone()
+    history = model.fit_gibbs(X, 1, start=KIND, newcomers=0, lr=1e-12, progress=False)
+    assert history.watched["moved"][0] == 0
