@@ -202,6 +202,10 @@ def test_one_class_is_the_vae(likelihood):
         with seeded(8):
             second = theirs()
         torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-3)
+        slopes = [  # the draw passes them on to the encoder
+            torch.autograd.grad(value.sum(), net.weight)[0] for value, net in [(first, m2.encoder[2]), (second, vae.encoder[3])]
+        ]
+        torch.testing.assert_close(*slopes, rtol=1e-3, atol=1e-3)
 
 
 def test_rows_without_labels_may_come_alone():
