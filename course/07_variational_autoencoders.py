@@ -842,9 +842,7 @@ with torch.no_grad():
     }
 formula = 0.5 * 64 * (1 - 0.25)  # eq. (11) at sigma_q = 1/2
 seen_gain = (standard.log_prob(narrow).mean() - standard.log_prob(cloud).mean()).item()
-print(
-    f"N(0, I), d = 64: log p(0) is {32} nats above its mean; the smallest |x|^2 of 10000 draws is above 20"
-)
+print(f"N(0, I), d = 64: log p(0) is {64 / 2:.0f} nats above the mean of log p")
 table(
     ["contrast c", "D/2 (1 - c^2)", "gain by PCA's density"],
     [[f"{c:g}", f"{32 * (1 - c * c):.2f}", f"{g:.2f}"] for c, g in gain.items()],

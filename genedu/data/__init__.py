@@ -1,6 +1,7 @@
 """What models learn from. (Imported at once: the functions `digits`, `mnist`, `photos` bear the names of their files.)"""
 
 from genedu.data.audio import Sound, linear_nll, pitch, tones, vowels
+from genedu.data.coin_chain import CoinChain, coin_chain
 from genedu.data.digits import Digits, digits
 from genedu.data.mnist import MNIST, mnist
 from genedu.data.photos import Photos, photos
@@ -13,6 +14,7 @@ from genedu.data.video import Bounce, MovingDigits, bounce, moving_digits
 __all__ = [
     "MNIST",
     "Bounce",
+    "CoinChain",
     "Digits",
     "English",
     "MarkovText",
@@ -24,6 +26,7 @@ __all__ = [
     "Toy",
     "Vocabulary",
     "bounce",
+    "coin_chain",
     "digits",
     "english",
     "grid",

@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy(
         "mu_law": ["mu_law_decode", "mu_law_edges", "mu_law_encode"],
         "causal": ["CausalConv1d"],
         "conv_lstm": ["ConvLSTM"],
+        "window_net": ["WindowNet"],
     },
 )
