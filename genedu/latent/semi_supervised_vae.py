@@ -156,7 +156,7 @@ class SemiSupervisedVAE(nn.Module):
         z = self.prior().sample((n,))  # [n, Z]
         if not isinstance(y, Tensor):
             y = torch.randint(self.classes, (n,), device=z.device) if y is None else torch.full((n,), y, device=z.device)
-        return self.conditional(z, self._labels(z, y, 0)).sample().long()
+        return self.conditional(z, self._labels(z, y, 0)).sample().long()  # eq. (1)
 
     def loss(self, batch: Batch) -> Tensor:
         """Eq. (4) of (x, y), or of x alone, a mean over rows, in nats. Raises as `elbo`."""

@@ -91,7 +91,9 @@ points("07.2", sample_posterior, seed=1)
 # %% nbgrader={"grade": false, "grade_id": "elbo", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def elbo_and_loss(logits, x, kl):
     ### BEGIN SOLUTION
-    cost = binary_cross_entropy_with_logits(logits, x.to(logits.dtype), reduction="none")  # [B, C, H, W], -log p
+    cost = binary_cross_entropy_with_logits(
+        logits, x.to(logits.dtype), reduction="none"
+    )  # [B, C, H, W], -log p
     elbo = -cost.flatten(1).sum(1) - kl.sum(1)  # [B], eq. (1): pixels and units add up
     return elbo, -elbo.mean()
     ### END SOLUTION
@@ -160,7 +162,9 @@ def why_grey(x, kl, logits, loss, shown):
         return "means shown"  # a draw of a bit is 0 or 1
     if logits.min() >= 0:
         return "squashed twice"  # no pixel can be sure to be 0
-    should = binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1) + kl.sum(1)  # [B], minus the ELBO
+    should = binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1) + kl.sum(
+        1
+    )  # [B], minus the ELBO
     excess = (loss - should).sum() / should.sum()
     if excess.abs() < 1e-3:
         return "sound"

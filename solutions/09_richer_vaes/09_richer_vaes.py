@@ -109,7 +109,10 @@ points("09.2", merge, seed=1)
 # %% nbgrader={"grade": false, "grade_id": "collapse", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def which_collapse(mu, sigma, prior_mu, prior_sigma, layer):
     ### BEGIN SOLUTION
-    width, distance = sigma / prior_sigma, (mu - prior_mu) / prior_sigma  # [B, Z], in units of the prior
+    width, distance = (
+        sigma / prior_sigma,
+        (mu - prior_mu) / prior_sigma,
+    )  # [B, Z], in units of the prior
     kl = (0.5 * (width**2 + distance**2 - 1) - width.log()).mean(0)  # [Z]
     dead, top = kl < 0.01, layer == layer.max()
     if dead.all():
