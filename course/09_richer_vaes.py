@@ -222,7 +222,7 @@ ellipse = 2 * torch.stack([t.cos(), t.sin()], 1) @ target.scale_tril.T  # two st
 for ax, (name, z) in zip(axes, drawn.items(), strict=True):
     ax.plot(*z.T, ".", markersize=3, alpha=0.5)
     ax.plot(*ellipse.T, color="black", linewidth=1)
-    ax.set(title=name, xlabel="z_1", ylabel="z_2", aspect="equal")
+    ax.set(title=name, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
 show(
     figure,
     alt="Two clouds of points over the same narrow tilted ellipse. The diagonal Gaussian's cloud is a small round disc in its middle; the flow's cloud fills the ellipse.",
@@ -665,7 +665,7 @@ claim("the lower layer tells more than 1.5 nats", layer_kl[0] > 1.5)
 claim("the upper one is alive here: more than 0.3 nats", layer_kl[1] > 0.3)
 claim("z_2 decides a part of the picture, not all of it: 0.02 to 0.6", 0.02 < decided < 0.6)
 show(
-    image_rows({f"one z_2 ({i + 1})": pictures[i] for i in range(5)}, top=16, size=0.6),
+    image_rows({f"one $z_2$ ({i + 1})": pictures[i] for i in range(5)}, top=16, size=0.6),
     alt="Five rows of eight soft digits, each row from one top latent. Within a row the pictures vary, but stay nearer to each other than to those of other rows.",
 )
 
@@ -762,7 +762,7 @@ show(
 
 # %% [markdown]
 # ## Check yourself
-# Exercise 9, [in its folder](../exercises/09_richer_vaes/09_richer_vaes.ipynb): one step of the flow and its log-determinant; tell collapsed runs from sound ones by their KL.
+# Exercise 9, [in its folder](../exercises/09_richer_vaes/09_richer_vaes.ipynb): one step of the flow and its log-determinant; the ladder's merge (3); tell collapsed runs from sound ones by their KL.
 #
 # What to remember:
 # 1. Blur is the mean of what a factorised decoder cannot settle; its samples are noisy, not blurred.

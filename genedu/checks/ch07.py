@@ -13,7 +13,12 @@ from genedu.checks.posterior_draws import sample_posterior
 from genedu.core import seeded
 from genedu.handle import Handle, Value
 
-ANSWERS = ("latent/vae.py",)  # not there while students are graded
+ANSWERS = (  # not there while students are graded
+    "latent/vae.py",
+    "latent/semi_supervised_vae.py",
+    "latent/autoregressive_vae.py",
+    "latent/ladder_vae.py",
+)
 
 
 def gaussian_kl(handle: Handle) -> list[Outcome]:

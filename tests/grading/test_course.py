@@ -46,6 +46,10 @@ SPARED = {  # what no question of the chapter asks for
     "03_autoregressive_models": ("LogisticRegression",),
     "04_pixel_models": ("GaussianMixture",),
     "05_sequence_models": ("VideoPixelNetwork",),
+    "06_autoencoders": ("GaussianMixture", "LogisticRegression"),
+    "07_variational_autoencoders": ("LogisticRegression", "ProbabilisticPCA", "VampPrior", "active_units", "interpolate"),
+    "08_infinite_vae": ("LogisticRegression", "ProbabilisticPCA", "VAE"),
+    "09_richer_vaes": ("PixelCNN", "warm_up"),
 }
 
 
