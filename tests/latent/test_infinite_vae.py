@@ -208,6 +208,17 @@ def test_few_labels_are_enough_where_components_are_classes():
         model.predict_proba(BLOBS)
 
 
+def test_the_loss_is_the_mixture_s_where_elbos_are_exact():
+    """Components that ignore z have an ELBO without noise or gap: log N(x; b, s^2)."""
+    model = InfiniteVAE(1.0, build=one_gaussian, components=2).double()
+    model.take(list(model.components), torch.tensor([0, 0, 0, 1]))
+    x = BLOBS.double()
+    parts = [Normal(c.decoder.bias, 0.3).log_prob(x.flatten(1)).sum(1) for c in model.components]
+    exact = (0.75 * parts[0].exp() + 0.25 * parts[1].exp()).log()  # [60]
+    torch.testing.assert_close(model.loss(x), -exact.mean(), rtol=0, atol=1e-9)
+    assert parts[0].sum() != parts[1].sum()
+
+
 # limits ---------------------------------------------------------------------------------------------------------------
 
 
