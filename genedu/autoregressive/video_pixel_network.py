@@ -102,7 +102,7 @@ class VideoPixelNetwork(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, n: int, *, frames: int, given: Tensor | None = None, temperature: float = 1.0, cached: bool = True
+        self, n: int, *, frames: int = 8, given: Tensor | None = None, temperature: float = 1.0, cached: bool = True
     ) -> Tensor:
         """Draw n videos: [n, frames, 1, size, size].
 

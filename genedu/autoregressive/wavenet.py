@@ -113,12 +113,12 @@ class WaveNet(nn.Module):
         return [Player("wavenet", list(self.parameters()), self.loss)]
 
     @torch.no_grad()
-    def sample(self, n: int, *, length: int, y: Tensor | None = None, temperature: float = 1.0, cached: bool = True) -> Tensor:
+    def sample(
+        self, n: int, *, length: int = 1000, y: Tensor | None = None, temperature: float = 1.0, cached: bool = True
+    ) -> Tensor:
         """Draw n sounds: [n, length]. Without y, a model with classes draws them from (5) first.
 
-        Args:
-            y: classes [n].
-            cached: keep queues; False computes the whole prefix again at each step, and draws the same.
+        y are classes [n]; cached keeps queues, without them the whole prefix is computed at each step, with the same draws.
 
         Raises:
             ValueError: n or length below 1; y or temperature as in `logits` and `draw_levels`.

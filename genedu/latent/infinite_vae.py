@@ -111,7 +111,7 @@ class InfiniteVAE(nn.Module):
         return x[c, torch.arange(n, device=c.device)]  # eq. (1)
 
     def loss(self, x: Tensor) -> Tensor:
-        """Mean of -log sum_k pi_k exp ELBO_k(x), nats; of one component its own loss. Exact KLs: less noise than (4), no bound."""
+        """Mean of -log sum_k pi_k exp ELBO_k(x), nats; of one component its own loss. Exact KLs: less noise than (4)."""
         if len(self.components) == 1:
             return self.components[0].loss(x)
         elbos = torch.stack([c.elbo(x) for c in self.components], 1)  # [B, K], from one draw each
