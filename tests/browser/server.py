@@ -20,14 +20,31 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else what is out of sight is not on the page
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
 }
+CHAPTERS = sorted((ROOT / "course").glob("[0-9][0-9]_*.ipynb"))
+WHOLE = {CHAPTERS[0].name, CHAPTERS[-1].name}
+
+
+def played_only(cells: list) -> list:
+    """Of a chapter's cells the text, the imports and the first cell of "Play", which stands on them alone."""
+    code = [i for i, cell in enumerate(cells) if cell.cell_type == "code"]
+    play = next(i for i, cell in enumerate(cells) if cell.source.startswith("## Play"))
+    kept = {code[0], next(i for i in code if i > play)}
+    return [cell for i, cell in enumerate(cells) if cell.cell_type != "code" or i in kept]
 
 
 def copy_course(root: Path) -> None:
-    """course/ and exercises/ without their stored outputs, so that whatever is shown was computed here."""
+    """course/ and exercises/ without their stored outputs, so that whatever is shown was computed here.
+
+    The first chapter and the newest are whole. The others are run from top to bottom by `make chapters`; here they keep what only
+    a browser can judge: text, formulas and the widget. (Their .py would bring back what is left out.)
+    """
     for folder in ("course", "exercises"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns(".*"))
         for path in (root / folder).rglob("*.ipynb"):
             notebook = nbformat.read(path, 4)
+            if folder == "course" and path.name not in WHOLE:
+                notebook.cells = played_only(notebook.cells)
+                path.with_suffix(".py").unlink()
             for cell in notebook.cells:
                 if cell.cell_type == "code":
                     cell.outputs, cell.execution_count = [], None
