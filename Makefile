@@ -51,7 +51,7 @@ chapters: $(VENV)/.test ## every cell of course/ and solutions/, strictly agains
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with nbval-sanitize.cfg \
 		-n $(WORKERS) --dist loadfile -o filterwarnings=default course solutions
 
-browser: $(VENV)/.test ## each chapter in JupyterLab in a headless Chromium: run all, move a slider
+browser: $(VENV)/.test ## chapters in JupyterLab in a headless Chromium: run, move a slider
 	$(BIN)/python -m pytest -m browser tests/browser
 
 sync: $(VENV)/.test ## build and run the notebooks from their .py, then the exercises; ONLY=01 for one chapter

@@ -6,6 +6,7 @@ n < batch_size). For each move: the next minibatch, if the player uses data; the
 the loss draws. `watch` and `callback` may draw as they like: they do not disturb the run.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -150,9 +151,10 @@ def fit(
                     if player.uses_data:
                         move = batch = augment(next(batches)) if augment else next(batches)
                     loss = player.loss(move)
-                    if not torch.isfinite(loss):
+                    value = loss.item()
+                    if not math.isfinite(value):
                         raise FloatingPointError(
-                            f"the loss of player {player.name!r} is {loss.item()} in round {round_}: try a learning rate "
+                            f"the loss of player {player.name!r} is {value} in round {round_}: try a learning rate "
                             f"below {rate:g}, or look for log(0) and division by 0 in its loss"
                         )
                     optimizers[player.name].zero_grad()
@@ -160,7 +162,7 @@ def fit(
                     optimizers[player.name].step()
                     if player.after_step is not None:
                         player.after_step()
-                    history.losses[player.name].append(loss.item())
+                    history.losses[player.name].append(value)
             if watch or callback:
                 with torch.random.fork_rng(), torch.no_grad():
                     for name, value in watch.items():
