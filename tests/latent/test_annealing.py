@@ -86,3 +86,8 @@ def test_a_vae_ends_with_the_loss_of_the_bound():
 def test_bad_options(share, to):
     with pytest.raises(ValueError, match="share must be above 0 and below 1"):
         warm_up(Weighted(), share, to=to)
+
+
+def test_the_weight_may_end_at_zero():
+    model = VAE(2)
+    assert warm_up(model, to=0.0)(0.5) == 1.0 and model.beta == 0

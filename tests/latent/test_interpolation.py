@@ -117,3 +117,9 @@ def test_no_gradient_is_lost_or_nan():
 def test_bad_input(z0, z1, steps, how, words):
     with pytest.raises(ValueError, match=words):
         interpolate(z0, z1, steps, how)
+
+
+def test_two_steps_are_the_endpoints():
+    a, b = torch.randn(2, 4)
+    for how in ("linear", "spherical"):
+        torch.testing.assert_close(interpolate(a, b, 2, how), torch.stack([a, b]))

@@ -141,3 +141,8 @@ def test_bad_input():
             prior.log_prob(torch.zeros(5, 2))
         with pytest.raises(ValueError, match="finite"):
             prior.log_prob(torch.full((5, 3), torch.inf))
+
+
+def test_pseudo_inputs_may_be_rows():
+    encoder = nn.Linear(3, 4)
+    assert VampPrior(encoder, torch.randn(5, 3))().event_shape == (2,)
