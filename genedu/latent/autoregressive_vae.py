@@ -31,7 +31,7 @@ from torch.nn.functional import cross_entropy
 
 from genedu.core import Player, levels_of
 from genedu.latent.inverse_autoregressive_flow import InverseAutoregressiveFlow
-from genedu.latent.vae import ElboTerms
+from genedu.latent.vae import ElboTerms, kl_per_latent
 from genedu.nn import PixelNet
 from genedu.nn.raster import fill
 from genedu.nn.window_net import WindowNet
@@ -141,8 +141,7 @@ class AutoregressiveVAE(nn.Module):
         """
         if self.flow is None:
             q, _ = self.base(x)
-            z, mu, sigma = q.rsample(), q.base_dist.loc, q.base_dist.scale  # type: ignore[attr-defined]
-            kl = 0.5 * (mu**2 + sigma**2 - 2 * sigma.log() - 1).sum(-1)  # [B]
+            z, kl = q.rsample(), kl_per_latent(q).sum(-1)  # [B, Z], [B]
         else:
             z, log_q = (v[0] for v in self.infer(x, 1))
             kl = log_q - self.prior().log_prob(z)

@@ -24,9 +24,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
+from torch.distributions import Distribution, Normal
 
 from genedu.core import Player, check_values
+from genedu.latent.likelihoods import LIKELIHOODS, likelihood_of
 
 
 class LadderTerms(NamedTuple):
@@ -82,7 +83,7 @@ class LadderVAE(nn.Module):
         decoder: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        if likelihood not in ("bernoulli", "gaussian", "categorical"):
+        if likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood must be 'bernoulli', 'gaussian' or 'categorical', got {likelihood!r}")
         if not latents or min(latents) < 1 or beta < 0:
             raise ValueError(f"latents must be one number of at least 1 a layer, beta at least 0, got {latents} and {beta}")
@@ -103,13 +104,7 @@ class LadderVAE(nn.Module):
     def conditional(self, z: Tensor) -> Distribution:
         """p(x|z_1): [..., Z_1] -> batch_shape [...], event_shape [C, H, W]."""
         flat = self.decoder(z.reshape(-1, z.shape[-1]))  # [N, C*H*W] or [N, C*H*W*levels]
-        if self.likelihood == "categorical":
-            logits = flat.view(*z.shape[:-1], *self.shape, self.levels)
-            return Independent(Categorical(logits=logits, validate_args=False), 3)
-        out = flat.view(*z.shape[:-1], *self.shape)
-        if self.likelihood == "gaussian":
-            return Independent(Normal(out, self.sigma, validate_args=False), 3)
-        return Independent(Bernoulli(logits=out, validate_args=False), 3)
+        return likelihood_of(self.likelihood, flat, z.shape[:-1], self.shape, levels=self.levels, sigma=self.sigma)
 
     def expect(self, i: int, above: Tensor) -> Normal:
         """p(z_i|z_{i+1}) of (1), i counted from 0: [..., Z_{i+1}] -> a Gaussian [..., Z_i]."""

@@ -23,9 +23,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
+from torch.distributions import Categorical, Distribution, Independent, Normal
 
 from genedu.core import Batch, Player, check_values, levels_of
+from genedu.latent.likelihoods import likelihood_of
 from genedu.latent.vae import kl_per_latent
 
 
@@ -103,10 +104,7 @@ class SemiSupervisedVAE(nn.Module):
     def conditional(self, z: Tensor, y: Tensor) -> Distribution:
         """p(x|y, z): [..., Z] and classes [...] -> batch_shape [...], event_shape [C, H, W]."""
         flat = self.decoder(torch.cat([z, self._hot(y)], -1).reshape(-1, z.shape[-1] + self.classes))
-        if self.likelihood == "categorical":
-            logits = flat.view(*z.shape[:-1], *self.shape, self.levels)  # [..., C, H, W, levels]
-            return Independent(Categorical(logits=logits, validate_args=False), 3)
-        return Independent(Bernoulli(logits=flat.view(*z.shape[:-1], *self.shape), validate_args=False), 3)
+        return likelihood_of(self.likelihood, flat, z.shape[:-1], self.shape, levels=self.levels)
 
     def class_elbos(self, x: Tensor) -> Tensor:
         """One-sample estimates of -L(x, y) of (2) for each class, in nats: [B, C, H, W] -> [B, K]. Raises as `elbo`."""
