@@ -10,6 +10,8 @@ from torch.utils._pytree import tree_leaves
 
 from genedu.core import Batch, LatentVariable, Player, Sampler, seeded
 
+JUDGES = ("discriminator", "critic")  # names of players that tell data from samples
+
 
 def check_sampler(model: Sampler, like: Tensor) -> None:
     """Shape and dtype of the data, finite, no gradient, repeatable under a seed and different without."""
@@ -182,12 +184,27 @@ def check_players(model: nn.Module, batch: Batch) -> None:
     assert sorted(owned) == sorted(id(w) for w in model.parameters() if w.requires_grad)
     for player in players:
         model.zero_grad()
-        loss = player.loss(batch)
+        loss = player.loss(batch if player.uses_data else None)
         assert loss.shape == () and torch.isfinite(loss)
         loss.backward()
         for w in player.parameters:
             assert w.grad is not None and torch.isfinite(w.grad).all()
             assert w.grad.abs().sum() > 0
+        if player.name in JUDGES:  # what it judges is data to it: a loop by hand must not move the generator by its loss
+            mine = set(map(id, player.parameters))
+            assert all(w.grad is None for w in model.parameters() if id(w) not in mine), f"{player.name} reaches others"
+
+
+def check_verdicts(loss, at_zero: float) -> None:
+    """`loss(gain)` is the discriminator's where its logits are `gain` times the right ones (+1 and -1, or one-hot).
+
+    A softmax before the cross-entropy, or a sigmoid applied twice, cannot come near 0. At gain 0
+    only the right loss is `at_zero`.
+    """
+    with torch.no_grad():
+        assert loss(50.0).item() < 1e-6, "confident right logits cost nothing"
+        assert abs(loss(0.0).item() - at_zero) < 1e-5, "logits that say nothing cost what guessing costs"
+        assert loss(-50.0).item() > 20, "confident wrong logits cost what they say"
 
 
 def check_loss_is_a_mean(loss, batch: Batch, times: int = 400) -> None:

@@ -5,6 +5,10 @@ from torch import nn
 
 from genedu.core import seeded
 from genedu.density import EnergyModel, GaussianClassifier, GaussianMixture, LogisticRegression, NaiveBayes
+from tests.adversarial.models_conditional import CONDITIONAL
+from tests.adversarial.models_convolutional import CONVOLUTIONAL
+from tests.adversarial.models_gan import GANS
+from tests.adversarial.models_representation import REPRESENTATION
 from tests.autoregressive.models_images import IMAGES
 from tests.autoregressive.models_sequences import SEQUENCES
 from tests.autoregressive.models_signals import SIGNALS
@@ -51,6 +55,10 @@ MODELS = (
     | VAES
     | INFINITE
     | RICH
+    | GANS
+    | CONVOLUTIONAL
+    | CONDITIONAL
+    | REPRESENTATION
     | {
         "lda": Case(lambda: GaussianClassifier().fit(REAL, Y), (REAL, Y)),
         "lda with ledoit-wolf": Case(lambda: GaussianClassifier(shrinkage="ledoit_wolf").fit(REAL, Y), (REAL, Y)),

@@ -51,6 +51,21 @@ def caches(model: nn.Module) -> bool:
     return "cached" in inspect.signature(getattr(model, "sample", len)).parameters
 
 
+def judges(model: nn.Module) -> bool:
+    return any(player.name == "discriminator" for player in model.players()) if hasattr(model, "players") else False
+
+
+def verdicts(model: nn.Module, case: Case) -> None:
+    assert case.verdict is not None, "a model with a discriminator states in the table what right logits are"
+    laws.check_verdicts(lambda gain: case.verdict(model, case.batch, gain), case.at_zero)
+
+
+def moves_are_means(model: nn.Module, case: Case) -> None:
+    for player in model.players():
+        if player.uses_data:
+            laws.check_loss_is_a_mean(player.loss, case.batch)
+
+
 LAWS = {  # law -> (whom it concerns, what it checks)
     "sampler": (lambda m: isinstance(m, Sampler), lambda m, c: laws.check_sampler(m, c.x)),
     "density": (lambda m: offers(m, "log_prob", "sample"), density),
@@ -63,6 +78,8 @@ LAWS = {  # law -> (whom it concerns, what it checks)
     "factors": (predicts_next, factors),
     "cached": (caches, lambda m, c: laws.check_cached(m.sample)),
     "loss is a mean": (lambda m: offers(m, "loss"), lambda m, c: laws.check_loss_is_a_mean(m.loss, c.batch)),
+    "moves are means": (lambda m: offers(m, "players") and not offers(m, "loss"), moves_are_means),
+    "verdicts": (judges, verdicts),
 }
 BUILT = {name: case.build() for name, case in MODELS.items()}  # to see what each model offers
 APPLIED = [
@@ -91,8 +108,9 @@ def test_no_model_is_missing_from_the_table():
     assert found == set(map(type, BUILT.values()))
 
 
-METHODS = ("loss", "log_prob", "predict_proba", "elbo", "sample")
+METHODS = ("loss", "log_prob", "predict_proba", "elbo", "sample", "players")
 CALLS = [(n, m) for n, c in MODELS.items() for m in METHODS if hasattr(BUILT[n], m) and m not in c.no_meta]
+CALLS = [(n, m) for n, m in CALLS if m != "players" or not hasattr(BUILT[n], "loss")]  # a lone player's loss is `loss`
 
 
 def call(case: Case, method: str, device: str):
@@ -101,6 +119,8 @@ def call(case: Case, method: str, device: str):
     argument = {"sample": 3, "loss": batch}.get(method, case.x.to(device))
     guard = torch.no_grad() if device == "cpu" else laws.NoCPU()
     with guard, seeded(0):
+        if method == "players":
+            return torch.stack([p.loss(batch if p.uses_data else None) for p in model.players()])
         return getattr(model, method)(argument)
 
 

@@ -18,7 +18,7 @@ import genedu
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
-METHODS = ("density", "autoregressive", "latent")  # the rooms of methods
+METHODS = ("density", "autoregressive", "latent", "adversarial")  # the rooms of methods
 
 
 def pins(name: str) -> dict[str, str]:

@@ -5,6 +5,8 @@ from genedu.lazy import lazy
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
+        "dense": ["mlp"],
+        "averaging": ["moving_average"],
         "draw": ["draw_bits", "draw_levels"],
         "masked_conv": ["MaskedConv2d"],
         "pixel_net": ["PixelNet"],

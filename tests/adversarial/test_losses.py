@@ -1,0 +1,87 @@
+"""The losses on logits: against D's own formula, their slopes, and what a sigmoid applied twice would give."""
+
+import math
+
+import pytest
+import torch
+
+from genedu.adversarial import discriminator_loss, generator_loss, r1_penalty
+
+REAL = torch.linspace(-3, 4, 11, dtype=torch.float64)
+FAKE = torch.linspace(-4, 2, 7, dtype=torch.float64)
+
+
+# oracles --------------------------------------------------------------------------------------------------------------
+
+
+def test_they_are_algorithm_1_written_with_probabilities():
+    d_real, d_fake = REAL.sigmoid(), FAKE.sigmoid()
+    torch.testing.assert_close(discriminator_loss(REAL, FAKE), -d_real.log().mean() - (1 - d_fake).log().mean())
+    torch.testing.assert_close(generator_loss(FAKE, "saturating"), (1 - d_fake).log().mean())
+    torch.testing.assert_close(generator_loss(FAKE, "non_saturating"), -d_fake.log().mean())
+
+
+def test_the_slopes_have_one_sign_and_differ_where_the_discriminator_is_sure():
+    o = torch.linspace(-30, 30, 13, dtype=torch.float64, requires_grad=True)
+    slope = {how: torch.autograd.grad(generator_loss(o, how) * len(o), o)[0] for how in ("saturating", "non_saturating")}
+    torch.testing.assert_close(slope["saturating"], -o.sigmoid())
+    torch.testing.assert_close(slope["non_saturating"], -(-o).sigmoid())
+    assert slope["saturating"][0].abs() < 1e-12 and slope["non_saturating"][0] < -0.999
+
+
+def test_the_best_discriminator_of_a_table_and_its_value():
+    """-min (2) over all logits is -log 4 + 2 JSD, at o = log p/q: probabilities as rows that come as often."""
+    p, q = torch.tensor([5, 3, 1, 1]), torch.tensor([1, 2, 3, 4])
+
+    def value(o):
+        return discriminator_loss(o.repeat_interleave(p), o.repeat_interleave(q))
+
+    best = (p.double() / q).log().requires_grad_()
+    loss = value(best)
+    assert torch.autograd.grad(loss, best)[0].abs().max() < 1e-12
+    a, b = p.double() / 10, q.double() / 10
+    jsd = (torch.xlogy(a, 2 * a / (a + b)) + torch.xlogy(b, 2 * b / (a + b))).sum() / 2
+    torch.testing.assert_close(-loss.detach(), -math.log(4) + 2 * jsd)
+    for _ in range(20):
+        assert value(best.detach() + 0.3 * torch.randn(4, dtype=torch.float64)) > loss
+
+
+def test_r1_of_a_quadratic_and_its_gradient():
+    a = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(5, 3, dtype=torch.float64)
+    penalty = r1_penalty(lambda x: ((x @ a) * x).sum(1), x)
+    torch.testing.assert_close(penalty, (x @ (a + a.T)).square().sum(1).mean())
+    torch.testing.assert_close(
+        torch.autograd.grad(penalty, a)[0],
+        torch.autograd.grad((x @ (a + a.T)).square().sum(1).mean(), a)[0],
+    )
+    with torch.no_grad():  # as in `watch`
+        assert r1_penalty(lambda x: ((x @ a) * x).sum(1), x).item() == pytest.approx(penalty.item())
+
+
+# limits ---------------------------------------------------------------------------------------------------------------
+
+
+def test_zero_logits_and_logits_of_any_size():
+    zero = torch.zeros(4)
+    assert discriminator_loss(zero, zero).item() == pytest.approx(2 * math.log(2))
+    assert generator_loss(zero).item() == pytest.approx(math.log(2))
+    assert generator_loss(zero, "saturating").item() == pytest.approx(-math.log(2))
+    far = torch.tensor([1e4])
+    assert discriminator_loss(far, -far).item() == 0 and discriminator_loss(-far, far).item() == 2e4
+    assert generator_loss(-far).item() == 1e4 and generator_loss(-far, "saturating").item() == 0
+
+
+def test_a_sigmoid_applied_before_would_be_seen():
+    """Confident right logits give no loss; through a second sigmoid they cannot fall below log(1 + 1/e) + log 2."""
+    sure = torch.full((4,), 50.0)
+    assert discriminator_loss(sure, -sure).item() < 1e-6
+    assert discriminator_loss(sure.sigmoid(), (-sure).sigmoid()).item() > 1.0
+
+
+# errors ---------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_loss_says_which_there_are():
+    with pytest.raises(ValueError, match="'saturating' or 'non_saturating', got 'hinge'"):
+        generator_loss(FAKE, "hinge")
