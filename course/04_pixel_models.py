@@ -413,11 +413,11 @@ def build(kind, **options):
 
 
 models = {  # name -> model, rounds
-    "PixelCNN, plain": (build(PixelCNN, gated=False, dropout=0.3), 350),
-    "PixelCNN, gated": (build(PixelCNN, dropout=0.3), 350),
-    "PixelCNN, gated, logistic head": (build(PixelCNN, dropout=0.3, head="logistic"), 350),
-    "PixelRNN, Row LSTM": (build(PixelRNN, dropout=0.2), 150),
-    "PixelRNN, Diagonal BiLSTM": (build(PixelRNN, cell="diagonal", dropout=0.2), 150),
+    "PixelCNN, plain": (build(PixelCNN, gated=False, dropout=0.3), 260),
+    "PixelCNN, gated": (build(PixelCNN, dropout=0.3), 260),
+    "PixelCNN, gated, logistic head": (build(PixelCNN, dropout=0.3, head="logistic"), 260),
+    "PixelRNN, Row LSTM": (build(PixelRNN, dropout=0.2), 120),
+    "PixelRNN, Diagonal BiLSTM": (build(PixelRNN, cell="diagonal", dropout=0.2), 120),
 }
 histories = {
     name: train(model, data.train, rounds=rounds, augment=moved)

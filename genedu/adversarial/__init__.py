@@ -6,6 +6,6 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "gan": ["GAN"],
-        "losses": ["discriminator_loss", "generator_loss", "r1_penalty"],
+        "losses": ["discriminator_loss", "generator_loss", "gradient_penalty", "r1_penalty"],
     },
 )

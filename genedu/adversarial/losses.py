@@ -7,13 +7,15 @@ The discriminator emits a logit o, high for data; D = sigmoid(o) is its probabil
     generator, saturating:      E_fake[log(1 - D)] = -E_fake[softplus(o)],    slope in o: -sigmoid(o)       (3)
     generator, non-saturating: -E_fake[log D]      =  E_fake[softplus(-o)],   slope in o: -sigmoid(-o)      (4)
     R1:  gamma/2 E_data |grad_x o(x)|^2                                                                     (5)
+    gradient penalty:  lambda E (|grad_x f(x^)| - 1)^2,  x^ evenly between a row of data and a sample       (6)
 
 (3) and (4) push o up where the sample is; but where the discriminator is sure (o far below 0) the slope of (3) is nearly zero and
 that of (4) nearly -1. A discriminator that has found the difference teaches nothing by (3). (2) is a cross-entropy that has its
 sigmoid inside: one that is applied before it as well leaves a loss that can never come near zero.
 
 Source:   I. Goodfellow et al., "Generative Adversarial Nets", NIPS 2014: (2) and (3) are Algorithm 1, (4) is in section 3;
-          L. Mescheder, A. Geiger, S. Nowozin, "Which Training Methods for GANs do actually Converge?", ICML 2018: (5).
+          L. Mescheder, A. Geiger, S. Nowozin, "Which Training Methods for GANs do actually Converge?", ICML 2018: (5);
+          I. Gulrajani et al., "Improved Training of Wasserstein GANs", NIPS 2017: (6) is in eq. 3, for a critic f.
 Lecture:  "Generative Adversarial Networks (GANs)", Algorithm 1.
 Differs:  written with logits, and as losses to descend.
 """
@@ -52,3 +54,20 @@ def r1_penalty(logits: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         x = x.detach().requires_grad_()
         (slope,) = torch.autograd.grad(logits(x).sum(), x, create_graph=True)  # [B, ...]
         return slope.square().flatten(1).sum(1).mean()  # eq. (5)
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """E (|grad_x f(x)| - 1)^2 of (6), at a place drawn evenly between each row of data and a sample: twice [B, ...] -> scalar.
+
+    The value of a row must depend on that row alone, as it does not under batch norm.
+
+    Raises:
+        ValueError: data and samples are not of one shape.
+    """
+    if real.shape != fake.shape:
+        raise ValueError(f"data and samples must have one shape, got {list(real.shape)} and {list(fake.shape)}")
+    with torch.enable_grad():
+        t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)  # [B, 1, ...]
+        x = (t * real.detach() + (1 - t) * fake.detach()).requires_grad_()
+        (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)  # [B, ...]
+        return (slope.flatten(1).norm(dim=1) - 1).square().mean()  # eq. (6)

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from genedu.adversarial import discriminator_loss, generator_loss, r1_penalty
+from genedu.adversarial import discriminator_loss, generator_loss, gradient_penalty, r1_penalty
+from genedu.core import seeded
 
 REAL = torch.linspace(-3, 4, 11, dtype=torch.float64)
 FAKE = torch.linspace(-4, 2, 7, dtype=torch.float64)
@@ -59,6 +60,20 @@ def test_r1_of_a_quadratic_and_its_gradient():
         assert r1_penalty(lambda x: ((x @ a) * x).sum(1), x).item() == pytest.approx(penalty.item())
 
 
+def test_the_gradient_penalty_of_a_linear_critic_is_known_and_that_of_a_quadratic_lies_between():
+    w = torch.tensor([0.6, -2.0, 1.0], dtype=torch.float64)
+    real, fake = torch.randn(2, 4000, 3, dtype=torch.float64)
+    penalty = gradient_penalty(lambda x: x @ w + 3, real, fake)
+    torch.testing.assert_close(penalty, (w.norm() - 1) ** 2)
+    ends = gradient_penalty(lambda x: x.square().sum(1) / 2, torch.full_like(real, 2.0), torch.full_like(fake, 2.0))
+    torch.testing.assert_close(ends, torch.tensor(12.0).double().sqrt().sub(1).square())  # both ends at one place
+    with seeded(6):
+        middle = gradient_penalty(lambda x: x.square().sum(1) / 2, torch.ones_like(real), torch.zeros_like(fake))
+    u = torch.linspace(0, 1, 100_001, dtype=torch.float64)  # |slope| at t is t sqrt(3), t even in 0..1
+    expected = torch.trapezoid((u * math.sqrt(3) - 1).square(), u)
+    assert abs(middle - expected) < 5 * 0.3 / math.sqrt(4000)
+
+
 # limits ---------------------------------------------------------------------------------------------------------------
 
 
@@ -85,3 +100,8 @@ def test_a_sigmoid_applied_before_would_be_seen():
 def test_an_unknown_loss_says_which_there_are():
     with pytest.raises(ValueError, match="'saturating' or 'non_saturating', got 'hinge'"):
         generator_loss(FAKE, "hinge")
+
+
+def test_data_and_samples_of_two_shapes_are_refused():
+    with pytest.raises(ValueError, match=r"one shape, got \[3, 2\] and \[4, 2\]"):
+        gradient_penalty(lambda x: x.sum(1), torch.zeros(3, 2), torch.zeros(4, 2))
