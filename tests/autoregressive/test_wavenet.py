@@ -89,9 +89,10 @@ def test_the_first_sample_is_predicted_from_nothing():
     torch.testing.assert_close(model.logits(x[:1, :1])[0, 0], first[0])
 
 
-def test_all_sounds_together_have_mass_one_for_each_class_and_without():
-    model = wavenet(3, 2, 1, hidden=4, classes=2)
-    events = support(3, torch.Size([5]))  # all 243
+@pytest.mark.parametrize("k", [2, 3])
+def test_all_sounds_together_have_mass_one_for_each_class_and_without(k):
+    model = wavenet(k, 2, 1, hidden=4, classes=2)
+    events = support(k, torch.Size([5]))  # all 32, or 243
     with torch.no_grad():
         for y in (0, 1):
             torch.testing.assert_close(model.log_prob(events, torch.full((len(events),), y)).exp().sum().item(), 1.0)
@@ -215,6 +216,11 @@ def test_one_class_is_no_class():
         drawn = with_class.sample(3, length=20, y=y)
     with seeded(2):
         assert torch.equal(drawn, without.sample(3, length=20))
+
+
+def test_skip_is_twice_as_wide_as_hidden_unless_said():
+    twice = WaveNet(5, 2, 1, hidden=3, skip=6)
+    WaveNet(5, 2, 1, hidden=3).load_state_dict(twice.state_dict())
 
 
 # errors ---------------------------------------------------------------------------------------------------------------

@@ -48,6 +48,11 @@ def test_the_principal_axes_leave_the_remaining_eigenvalues_whatever_the_basis_o
         torch.testing.assert_close(model.errors(IMAGES).mean(), LAMBDA[Q:].sum(), rtol=0, atol=1e-9)
 
 
+@torch.no_grad()
+def test_a_code_of_one_number_keeps_the_first_axis():
+    torch.testing.assert_close(linear(1, U[:, :1].T, U[:, :1]).loss(IMAGES), LAMBDA[1:].sum(), rtol=0, atol=1e-9)
+
+
 def test_no_linear_step_away_improves_on_the_principal_axes():
     model = linear(Q, U[:, :Q].T, U[:, :Q])
     model.loss(IMAGES).backward()

@@ -33,6 +33,11 @@ def test_hard_rows_are_neighbours_among_the_worst_explained():
     assert (found.flatten(1) - first).norm(dim=1).max() <= farther + 1e-6
 
 
+def test_any_row_of_the_worst_quarter_may_be_the_first():
+    rows = torch.arange(12.0)[:, None]
+    assert {hard_rows(rows, rows[:, 0], 1).item() for _ in range(60)} == {0.0, 1.0, 2.0}
+
+
 def test_all_rows_are_taken_where_fewer_are_there():
     assert len(hard_rows(X[:4], torch.zeros(4), 10)) == 4
 
@@ -92,6 +97,33 @@ def test_a_step_is_that_of_fit():
     trainer(1e-2, 16, Adam, None)(one, X, 3)
     fit(other, X, rounds=3, batch_size=16, lr=1e-2, seed=chance, progress=False)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_the_first_components_are_warmed_up_on_their_own_rows():
+    with seeded(0):
+        model = InfiniteVAE(1.0, build=small, components=3)
+    model.fit_gibbs(X, 0, start=KIND, warm_up=60, lr=0.1, progress=False)
+    assert (score(list(model.components), X, 5).argmax(1) == KIND).all()
+
+
+@pytest.mark.parametrize(("variable", "progress", "shown"), [("0", None, False), ("1", None, True), ("0", True, True)])
+def test_the_bar_obeys(variable, progress, shown, monkeypatch, capsys):
+    monkeypatch.setenv("GENEDU_PROGRESS", variable)
+    InfiniteVAE(1.0, build=small).fit_gibbs(X, 1, newcomers=0, warm_up=1, passes=0, progress=progress)
+    assert ("components=1" in capsys.readouterr().err) == shown
+
+
+def test_a_sweep_makes_its_passes_over_each_components_rows():
+    made: list[torch.optim.Optimizer] = []
+
+    def optimizer(weights, lr):
+        made.append(Adam(weights, lr=lr))
+        return made[-1]
+
+    model, pace = InfiniteVAE(1.0, build=small, components=3), {"warm_up": 1, "passes": 2, "batch_size": 8, "lr": 1e-12}
+    model.fit_gibbs(X, 1, start=KIND, newcomers=0, optimizer=optimizer, progress=False, **pace)
+    steps = sum(int(next(iter(o.state.values()))["step"]) for o in made if o.state)
+    assert steps == 3 + sum(math.ceil(2 * n / 8) for n in model.counts.tolist())  # one each to warm up
 
 
 def test_the_recorded_loss_is_minus_j_a_row():

@@ -78,6 +78,12 @@ def test_with_exact_posteriors_it_is_the_mixture_of_probabilistic_pcas(samples):
 
 
 @torch.no_grad()
+def test_codes_are_each_components_posterior_means():
+    means = torch.stack([p.posterior(ROWS).mean for p in PCAS], 1)  # [40, K, Z]
+    torch.testing.assert_close(two_linear().codes(ROWS.view(-1, *SHAPE)), means, rtol=0, atol=1e-9)
+
+
+@torch.no_grad()
 def test_one_gibbs_conditional_is_that_of_the_mixture_of_probabilistic_pcas():
     """Bayes' rule over where row 0 sits: log P_CRP of the whole assignment plus the exact evidence of that row."""
     bounds = two_linear().bounds(ROWS.view(-1, *SHAPE), 1)

@@ -145,6 +145,15 @@ def test_a_new_flow_only_shrinks_a_little():
     torch.testing.assert_close(log_det, torch.zeros(50), rtol=0, atol=1e-5)
 
 
+@torch.no_grad()
+def test_a_new_step_keeps_sigmoid_of_2_of_every_latent():
+    """Weights start small: sigma is 0.88 for each latent, whatever the latents before it."""
+    with seeded(1):
+        _, s = InverseAutoregressiveFlow(16, steps=1).steps[0].net(torch.randn(500, 16), None)
+    keep = 1 / (1 + math.exp(-2))
+    torch.testing.assert_close(s.sigmoid(), torch.full((500, 16), keep), rtol=0, atol=0.03)
+
+
 def test_one_latent_is_moved_by_the_context_only():
     made = flow(dim=1, steps=1)
     h = torch.randn(2, 3).double()

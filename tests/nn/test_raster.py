@@ -8,7 +8,7 @@ from torch import nn
 
 from genedu.core import seeded
 from genedu.nn import PixelNet
-from genedu.nn.raster import fill, known_prefix, row_of
+from genedu.nn.raster import PixelCache, fill, known_prefix, row_of
 
 
 def net(channels=1, size=(4, 5), **options):
@@ -73,6 +73,15 @@ def test_pixels_may_be_skipped_and_asked_for_again(stack):
     whole, walk = model(x), model.walk(x)
     for r, c in [(1, 2), (1, 2), (1, 4), (3, 0), (3, 0), (3, 4)]:
         torch.testing.assert_close(walk(r, c), whole[:, r, c])
+
+
+def test_each_pixel_costs_one_column(monkeypatch):
+    model, x, columns = net(), torch.randint(3, (4, 1, 4, 5)), []
+    monkeypatch.setattr(PixelCache, "column", lambda self, c, own=PixelCache.column: columns.append(c) or own(self, c))
+    walk = model.walk(x)
+    for r, c in product(range(4), range(5)):
+        walk(r, c)
+    assert columns == 4 * list(range(5))  # eq. (2): 20 for 20 pixels
 
 
 def test_a_colour_that_is_filled_in_changes_the_next_one_of_the_pixel():
