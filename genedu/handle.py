@@ -40,7 +40,28 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Module:
     return layer
 
 
-FIXTURES: dict[str, Callable[..., Any]] = {"linear": linear}  # those of a chapter belong here: the other side sees this file
+def stack(layers: Sequence[Any], deviation: float, seed: int) -> nn.Sequential:
+    """torch.nn's layers one after the other, each ("its name", *arguments), or ("Sequential", *layers) for a block of them.
+
+    Weights of linear maps and convolutions are drawn from N(0, deviation^2), their biases are 0. "Upsample" doubles.
+    """
+    made, chance, before = nn.Sequential(), torch.Generator().manual_seed(seed), torch.get_rng_state()
+    for i, (name, *arguments) in enumerate(layers):
+        if name == "Sequential":
+            made.append(stack(arguments, deviation, seed + 1 + i))
+        elif name == "Upsample":
+            made.append(nn.Upsample(scale_factor=2))
+        else:
+            made.append(getattr(nn, name)(*(tuple(a) if isinstance(a, list) else a for a in arguments)))
+        if isinstance(layer := made[-1], nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, std=deviation, generator=chance)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    torch.set_rng_state(before)  # torch's own start of the layers has drawn
+    return made
+
+
+# Those of a chapter belong here: the other side sees this file.
+FIXTURES: dict[str, Callable[..., Any]] = {"linear": linear, "stack": stack}
 Argument = Value | Fixture
 
 

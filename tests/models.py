@@ -9,6 +9,8 @@ from tests.adversarial.models_conditional import CONDITIONAL
 from tests.adversarial.models_convolutional import CONVOLUTIONAL
 from tests.adversarial.models_gan import GANS
 from tests.adversarial.models_representation import REPRESENTATION
+from tests.adversarial.models_semi import SEMI
+from tests.adversarial.models_wasserstein import WASSERSTEIN
 from tests.autoregressive.models_images import IMAGES
 from tests.autoregressive.models_sequences import SEQUENCES
 from tests.autoregressive.models_signals import SIGNALS
@@ -59,6 +61,8 @@ MODELS = (
     | CONVOLUTIONAL
     | CONDITIONAL
     | REPRESENTATION
+    | SEMI
+    | WASSERSTEIN
     | {
         "lda": Case(lambda: GaussianClassifier().fit(REAL, Y), (REAL, Y)),
         "lda with ledoit-wolf": Case(lambda: GaussianClassifier(shrinkage="ledoit_wolf").fit(REAL, Y), (REAL, Y)),

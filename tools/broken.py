@@ -50,8 +50,15 @@ MASKED_CONV, TWO_STACK, DIAGONAL, LOGISTIC_BINS = (
 VAE_FILE, PRIORS, INTERPOLATION, ACTIVITY = (f"genedu/latent/{n}.py" for n in ("vae", "priors", "interpolation", "activity"))
 FLOW, RICH_VAE, LADDER = (f"genedu/latent/{n}.py" for n in ("inverse_autoregressive_flow", "autoregressive_vae", "ladder_vae"))
 WINDOW_NET, COINS = "genedu/nn/window_net.py", "genedu/data/coin_chain.py"
+ADVERSARIES, GAN_FILE = (f"genedu/adversarial/{n}.py" for n in ("losses", "gan"))
 AUTOENCODER = "genedu/latent/autoencoder.py"
 RESTAURANT, INFINITE = (f"genedu/latent/{n}.py" for n in ("chinese_restaurant", "infinite_vae"))
+DCGAN_FILE, PROGRESSIVE = "genedu/adversarial/dcgan.py", "genedu/adversarial/progressive_gan.py"
+STRIDED, GROWING, EQUALISED, COST = (f"genedu/nn/{n}.py" for n in ("strided", "growing", "equalised", "cost"))
+CONDITIONAL, AUXILIARY, FEW_LABELS, PLUGGED = (
+    f"genedu/adversarial/{n}.py" for n in ("conditional_gan", "auxiliary_classifier_gan", "semi_supervised_gan", "plug_and_play")
+)
+INFO_GAN, CODES = "genedu/adversarial/info_gan.py", "genedu/metrics/codes.py"
 BREAKS = [
     Break("the sign of the log-determinant", GAUSSIAN, "- log_root[..., None]", "+ log_root[..., None]"),
     Break("the Gaussian's class prior dropped", GAUSSIAN, "(log_normal + self.log_prior[:, None]).T", "log_normal.T"),
@@ -214,6 +221,70 @@ BREAKS = [
         "return self.log_joint(x, samples).mean(1)",
         "08",
     ),
+    Break(
+        "a sigmoid before the loss that has its own",
+        ADVERSARIES,
+        "softplus(-real).mean() + softplus(fake).mean()",
+        "softplus(-real.sigmoid()).mean() + softplus(fake.sigmoid()).mean()",
+        "10",
+    ),
+    Break(
+        "the saturating loss turned round",
+        ADVERSARIES,
+        "return -softplus(fake).mean() if",
+        "return softplus(fake).mean() if",
+        "10",
+    ),
+    Break("a discriminator with one step a round", GAN_FILE, "steps=self.steps)", "steps=1)", "10"),
+    Break(
+        "the detach forgotten",
+        GAN_FILE,
+        "with torch.no_grad():\n            fake",
+        "with torch.enable_grad():\n            fake",
+        "10",
+    ),
+    Break("data and samples in one batch", DCGAN_FILE, "if self.mixed:", "if not self.mixed:", "11"),
+    Break(
+        "batch norm at the generator's output",
+        STRIDED,
+        'last, bias = i == 0, norm == "none" or (i == 0 and norm == "hidden")',
+        'last, bias = i == 0, norm == "none"',
+        "11",
+    ),
+    Break(
+        "old and new way swapped",
+        GROWING,
+        "else (1 - alpha) * double(self.to_rgb[stage - 1](old)) + alpha * x",
+        "else alpha * double(self.to_rgb[stage - 1](old)) + (1 - alpha) * x",
+        "11",
+    ),
+    Break("He's constant without the kernel", EQUALISED, "math.sqrt(channels * kernel * kernel)", "math.sqrt(channels)", "11"),
+    Break("a generator that flees from data", PROGRESSIVE, "return -self.score(", "return self.score(", "11"),
+    Break("multiply-adds counted by outputs alone", COST, "places.numel() * math.prod(weight.shape[1:])", "places.numel()", "11"),
+    Break(
+        "samples praised under another label than theirs",
+        CONDITIONAL,
+        "self.discriminate(self.generate(y), y)",
+        "self.discriminate(self.generate(y), y.flip(0))",
+        "12",
+    ),
+    Break(
+        "a generator that works against the classifier",
+        AUXILIARY,
+        "return l_s + self.weight * cross_entropy(c, y)",
+        "return l_s - self.weight * cross_entropy(c, y)",
+        "12",
+    ),
+    Break("a softmax too many", AUXILIARY, "return out[:, 0], out[:, 1:]", "return out[:, 0], out[:, 1:].softmax(1)", "12"),
+    Break("labels taught the wrong way round", FEW_LABELS, "log_z - right)  # eq.", "right - log_z)  #", "12"),
+    Break("away from the class that is asked for", PLUGGED, "+ self.eps2 * slope +", "- self.eps2 * slope +", "12"),
+    Break("the generator flees from Q", INFO_GAN, "return loss - self.weight * sum(", "return loss + self.weight * sum(", "13"),
+    Break("the entropy of the category left out", INFO_GAN, " + math.log(self.categories)  # eq. (2)", "", "13"),
+    Break("the entropy of the numbers left out", INFO_GAN, " + self.continuous * math.log(2)  # eq. (3)", "", "13"),
+    Break(
+        "the worst matching", CODES, "counts.cpu().numpy(), maximize=True)\n    return", "counts.cpu().numpy())\n    return", "13"
+    ),
+    Break("the bias of information added", CODES, "return plain - excess / (2", "return plain + excess / (2", "13"),
 ]
 
 

@@ -6,7 +6,10 @@ from genedu.data.digits import Digits, digits
 from genedu.data.mnist import MNIST, mnist
 from genedu.data.photos import Photos, photos
 from genedu.data.questions import Questions, questions
+from genedu.data.shapes import Shapes, shapes
+from genedu.data.stripes import Stripes, stripes
 from genedu.data.strokes import Strokes, strokes
+from genedu.data.styles import Styles, styles
 from genedu.data.text import English, MarkovText, Vocabulary, english, markov_text, ngram_log_prob
 from genedu.data.toys import Toy, grid, moons, ring, two_gaussians
 from genedu.data.video import Bounce, MovingDigits, bounce, moving_digits
@@ -21,8 +24,11 @@ __all__ = [
     "MovingDigits",
     "Photos",
     "Questions",
+    "Shapes",
     "Sound",
+    "Stripes",
     "Strokes",
+    "Styles",
     "Toy",
     "Vocabulary",
     "bounce",
@@ -40,7 +46,10 @@ __all__ = [
     "pitch",
     "questions",
     "ring",
+    "shapes",
+    "stripes",
     "strokes",
+    "styles",
     "tones",
     "two_gaussians",
     "vowels",

@@ -7,6 +7,10 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "explorer": ["Explorer"],
         "boundary": ["draw_boundary"],
+        "class_and_noise": ["draw_class_and_noise"],
+        "codes": ["draw_codes"],
+        "discriminator_surface": ["draw_discriminator_surface", "snapshot"],
+        "generator_layers": ["draw_generator_layers"],
         "latent_plane": ["draw_latent_plane", "numerals"],
         "mixture": ["draw_mixture"],
         "orders": ["draw_orders"],

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genedu.adversarial import GAN
+from genedu.adversarial import GAN, PackedGAN
 from genedu.core import Batch, seeded
 from tests.adversarial.verdict import Knows
 from tests.case import Case
@@ -29,6 +29,12 @@ def verdict(model: nn.Module, batch: Batch, gain: float) -> Tensor:
     return model.discriminator_loss(batch)
 
 
+def verdict_on_packs(model: nn.Module, batch: Tensor, gain: float) -> Tensor:
+    model.discriminator = Knows(model.packs(batch), gain)
+    return model.discriminator_loss(batch)
+
+
+PACKED = {"moves are means": "rows meet in packs: twice the rows pair others"}
 GANS: dict[str, Case] = {
     "gan": Case(lambda: lively(GAN(hidden=8)), REAL, verdict=verdict, at_zero=2 * math.log(2)),
     "gan, saturating, images": Case(
@@ -38,6 +44,13 @@ GANS: dict[str, Case] = {
         lambda: GAN(r1=0.1, average=0.9, hidden=8, steps=2),
         REAL,
         verdict=verdict,
+        at_zero=2 * math.log(2),
+    ),
+    "packed gan": Case(lambda: lively(PackedGAN(hidden=8)), REAL, verdict=verdict_on_packs, at_zero=2 * math.log(2)),
+    "packed gan, images, r1 and average": Case(
+        lambda: PackedGAN(pack=3, rows=12, shape=(1, 4, 4), r1=0.1, average=0.9, hidden=8),
+        IMAGES,
+        verdict=verdict_on_packs,
         at_zero=2 * math.log(2),
     ),
 }

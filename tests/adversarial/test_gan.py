@@ -108,6 +108,13 @@ def test_each_player_moves_its_own_weights_only():
             before[name] = w.clone()
 
 
+def test_the_discriminators_loss_leaves_nothing_in_the_generator():
+    model = small(r1=0.1)
+    model.discriminator_loss(X).backward()
+    assert all(w.grad is None for w in model.generator.parameters())
+    assert all(w.grad.abs().sum() > 0 for w in model.discriminator.parameters())
+
+
 def test_samples_come_from_the_average_where_there_is_one():
     model = small(average=0.5)
     seen = []
@@ -126,18 +133,18 @@ def test_samples_come_from_the_average_where_there_is_one():
 
 @pytest.mark.slow
 def test_on_a_ring_it_ends_between_an_untrained_cloud_and_a_perfect_sampler():
-    """Three seeds: most samples on modes, most modes found, and no more samples on them than a perfect sampler puts there."""
+    """Three seeds: all modes, nearly evenly, most samples on them, and no more than a perfect sampler puts there."""
     data, adam = ring(sigma=0.05), partial(Adam, betas=(0.5, 0.99))
-    found = []
     for seed in range(3):
         with seeded(seed):
-            model = GAN(hidden=64, latent=4, r1=0.01, average=0.99)
-        untrained = mode_coverage(model.sample(2000), data.modes, sigma=data.sigma)
-        fit(model, data.train, rounds=1500, batch_size=128, lr=2e-3, optimizer=adam, schedule=lambda t: 1 - t, seed=seed)
-        found.append(mode_coverage(model.sample(2000), data.modes, sigma=data.sigma))
-        assert found[-1].high_quality > untrained.high_quality + 0.3
-    assert sorted(f.modes for f in found)[1] == 8
-    assert all(f.high_quality < 1 - math.exp(-4.5) + 0.01 for f in found)
+            model = GAN(hidden=64, latent=4, r1=0.1, average=0.99)
+            untrained = mode_coverage(model.sample(2000), data.modes, sigma=data.sigma)
+        fit(model, data.train, rounds=1000, lr=2e-3, optimizer=adam, schedule=lambda t: 1 - t, seed=seed)
+        with seeded(seed):
+            found = mode_coverage(model.sample(2000), data.modes, sigma=data.sigma)
+        assert untrained.high_quality < 0.1  # found: 0
+        assert found.modes == 8 and found.reverse_kl < 0.08  # found: 0.011 to 0.017
+        assert 0.6 < found.high_quality < 1 - math.exp(-4.5) + 5 * 0.0023  # found: 0.71 to 0.75; sd of a share of 2000
 
 
 # limits ---------------------------------------------------------------------------------------------------------------
