@@ -93,16 +93,16 @@ def said(name: str, seed: int, *figures: float) -> None:
 
 # ring and grid --------------------------------------------------------------------------------------------------------
 
-RING, GRID = partial(GAN, latent=8, average=0.99), partial(GAN, latent=16, average=0.99)
-CRITIC = {"penalty": 1.0, "steps": 3, "average": 0.999}
+RING, GRID = partial(GAN, latent=4, average=0.99), partial(GAN, latent=16, average=0.99)
+CRITIC = {"penalty": 1.0, "steps": 3, "average": 0.99}
 TOYS = {
     "ring": [
-        Recipe("R1", partial(RING, r1=0.001), 4000),
-        Recipe("plain", RING, 4000),
-        Recipe("saturating", partial(RING, loss="saturating"), 4000),
-        Recipe("packed, 4 rows", lambda: PackedGAN(pack=4, latent=8, average=0.99), 4000),
-        Recipe("packed, 4 rows, R1", lambda: PackedGAN(pack=4, latent=8, average=0.99, r1=0.001), 4000),
-        Recipe("WGAN-GP", lambda: WassersteinGAN(latent=8, **CRITIC), 3000, betas=(0.5, 0.9)),
+        Recipe("R1", partial(RING, r1=0.02), 5000, lr=2e-3),
+        Recipe("plain", RING, 5000, lr=2e-3),
+        Recipe("saturating", partial(RING, loss="saturating"), 5000, lr=2e-3),
+        Recipe("packed, 4 rows", lambda: PackedGAN(pack=4, latent=4, average=0.99), 5000, lr=2e-3),
+        Recipe("packed, 4 rows, R1", lambda: PackedGAN(pack=4, latent=4, average=0.99, r1=0.02), 5000, lr=2e-3),
+        Recipe("WGAN-GP", lambda: WassersteinGAN(latent=4, **CRITIC), 3000, betas=(0.5, 0.9)),
     ],
     "grid": [
         Recipe("R1", partial(GRID, r1=0.05), 8000),

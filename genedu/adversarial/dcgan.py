@@ -76,7 +76,7 @@ class DCGAN(nn.Module):
         if min(latent, rows) < 1:
             raise ValueError(f"latent and rows must be at least 1, got {latent} and {rows}")
         how = {"width": width, "norm": norm, "resize": resize, "init": init}
-        self.generator = generator or strided_generator(latent, shape, **how)
+        self.generator = generator or strided_generator(latent, shape, **how)  # eq. (1) to (4)
         self.discriminator = discriminator or strided_discriminator(shape, slope=slope, **how)
         self.averaged = moving_average(self.generator, average) if average else None
         self.how, self.shape, self.rows, self.mixed = loss, tuple(shape), rows, mixed

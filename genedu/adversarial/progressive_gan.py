@@ -85,9 +85,9 @@ class ProgressiveGAN(nn.Module):
             raise ValueError(f"penalty and drift must be at least 0, got {penalty} and {drift}")
         self.sides = [start * 2**i for i in range(doublings + 1)]
         widths = growing_widths(self.sides, base, cap)
-        self.generator = GrowingGenerator(latent, channels, self.sides, widths, grey=grey)
-        self.critic = GrowingCritic(channels, self.sides, widths)
-        self.averaged = moving_average(self.generator, average) if average else None
+        self.generator = GrowingGenerator(latent, channels, self.sides, widths, grey=grey)  # eq. (1), (2)
+        self.critic = GrowingCritic(channels, self.sides, widths)  # eq. (1), (3)
+        self.averaged = moving_average(self.generator, average) if average else None  # eq. (4)
         self.shape = (channels, max_resolution, max_resolution)
         self.penalty, self.drift, self.steps, self.rows = penalty, drift, steps, rows
         self.side, self.moves, self.over = max_resolution, 0, 0

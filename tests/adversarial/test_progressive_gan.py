@@ -100,6 +100,14 @@ def test_the_average_draws_the_samples_and_they_are_clamped():
         assert torch.equal(model.sample(2), torch.zeros(2, 1, 8, 8)) and not torch.equal(first, model.sample(2))
 
 
+def test_the_average_follows_each_of_the_generators_moves():
+    model = small(average=0.75)
+    weight = lambda network: network.to_rgb[2].weight.detach().clone()  # noqa: E731
+    seen = []
+    fit(model, X, rounds=2, batch_size=6, callback=lambda *_: seen.append(weight(model.generator)))
+    torch.testing.assert_close(weight(model.averaged.module), 0.75 * seen[0] + 0.25 * seen[1])
+
+
 # limits ---------------------------------------------------------------------------------------------------------------
 
 

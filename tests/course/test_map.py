@@ -52,12 +52,12 @@ def test_entry(row):
 
 
 def test_the_slides_of_the_written_chapters_are_all_there():
-    """Chapters 1 to 9 cover slides 1 to 39; no number is missing."""
+    """Chapters 1 to 13 cover these slides; no number is missing. (47-48, 54 and 61-65 come with later chapters.)"""
     seen = set()
     for slides, *_ in ROWS:
         first, last = re.match(r"(\d+)(?:-(\d+))?", slides).groups()
         seen |= set(range(int(first), int(last or first) + 1))
-    assert set(range(1, 40)) <= seen
+    assert {*range(1, 47), *range(49, 54), *range(55, 61), 66} <= seen
 
 
 def test_every_chapter_is_listed():

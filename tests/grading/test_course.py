@@ -50,6 +50,9 @@ SPARED = {  # what no question of the chapter asks for
     "07_variational_autoencoders": ("LogisticRegression", "ProbabilisticPCA", "VampPrior", "active_units", "interpolate"),
     "08_infinite_vae": ("LogisticRegression", "ProbabilisticPCA", "VAE"),
     "09_richer_vaes": ("PixelCNN", "warm_up"),
+    "10_generative_adversarial_networks": ("VAE",),
+    "12_conditional_gans": ("AuxiliaryClassifierGAN", "Autoencoder", "GAN", "LogisticRegression", "PlugAndPlay"),
+    "13_representation_learning": ("Autoencoder", "GAN", "LogisticRegression", "NADE", "ProbabilisticPCA", "VAE"),
 }
 
 
