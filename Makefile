@@ -84,6 +84,8 @@ bench: $(VENV)/.test ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/vae.py
 	$(BIN)/python benchmarks/infinite_vae.py
+	$(BIN)/python benchmarks/gan.py
+	$(BIN)/python benchmarks/large_gan.py
 	$(BIN)/python benchmarks/loop.py
 
 # Chromium and bubblewrap. What cannot be installed here is said, and the tests that need it say so again.
