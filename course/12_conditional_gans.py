@@ -511,7 +511,7 @@ show(
 
 # %%
 art = styles(8)
-from_data = {"lr": rates, "rounds": 600, "optimizer": adam, "schedule": falling}
+from_data = {"lr": rates, "rounds": 520, "optimizer": adam, "schedule": falling}
 options = {"shape": (3, 8, 8), "latent": 16, "r1": 1.0, "average": 0.99}
 with seeded(11):
     games = {
@@ -603,7 +603,7 @@ for each in (1, 2, 5, 10):
                 10, latent=16, hidden=128, average=0.98, discriminator=noisy_classifier()
             )
         predict = train(
-            game, data.train, known, unlabelled=unlabelled, rounds=350 if unlabelled else 200
+            game, data.train, known, unlabelled=unlabelled, rounds=300 if unlabelled else 170
         )
         scores[name].append(100 * accuracy(predict(data.test), data.test_labels))
 table(
