@@ -415,7 +415,7 @@ claim("some number moves slant, width or ink: a correlation above 0.3 in some ru
 # The numbering of the categories is arbitrary. We lend the code the labels once, to name its values: each category gets at most one class and each class one category, such that as many rows as possible are right. This is an **assignment problem**, solved exactly
 # ("Hungarian"). The score that results is above 1/10 even for a code that knows nothing, because the names are chosen to fit. How far above, permuted labels tell: the column "by chance".
 #
-# Published for InfoGAN on MNIST: an error of 5 % after matching. On our small digits ours is far below that, and differs by seed: never report one run. Two things are lost on the way. The column "own pictures" has the matched accuracy of an independent classifier on the generator's own pictures: some categories share a digit, or mix two. And Q must judge real digits
+# Published for InfoGAN on MNIST: an error of 5 % after matching. That is 95 % right; on our small digits we are far below, and the figure differs by seed: never report one run. Two things are lost on the way. The column "own pictures" has the matched accuracy of an independent classifier on the generator's own pictures: some categories share a digit, or mix two. And Q must judge real digits
 # of kinds that G never draws.
 #
 # ### What does it find where the factors are known?
