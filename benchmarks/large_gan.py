@@ -3,7 +3,7 @@
     python benchmarks/large_gan.py [side] [cpu|cuda]        1024 by default, on a GPU where there is one
 
 One image of noise as data, one move of the critic, one of the generator, with their backward passes and Adam; 512 numbers of
-noise and the paper's channels. All threads. On the CPU it takes about ten GiB; a machine with less says so and stops.
+noise and the paper's channels. All threads. On the CPU it takes about five GiB; a machine with less says so and stops.
 """
 
 import os
@@ -17,7 +17,7 @@ from genedu.adversarial import ProgressiveGAN
 from genedu.core import seeded
 from genedu.fit import fit
 
-NEEDED = 10 * 2**30  # bytes, at 1024 on the CPU
+NEEDED = 5 * 2**30  # bytes, at 1024 on the CPU
 
 
 def main(side: int = 1024, device: str = "cuda" if torch.cuda.is_available() else "cpu") -> None:
