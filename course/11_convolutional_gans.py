@@ -375,7 +375,7 @@ show(
 )
 
 # %% [markdown]
-# At 8 × 8 growing does not pay: in each of the runs that we made (three seeds) the network that was large from the start came out ahead, by 7 to 12, a little more than what the seed moves either of them. That is no contradiction to the paper. A round at 2 × 2 costs nearly as much as one at 8 × 8, since at this size it is the number of
+# At 8 × 8 growing does not pay: the network that was large from the start comes out a little ahead, hardly more than what the seed moves either of them. That is no contradiction to the paper. A round at 2 × 2 costs nearly as much as one at 8 × 8, since at this size it is the number of
 # operations that costs, not the pixels; and more than half of the rounds are spent on images so coarse that they say little about the last ones.
 # At 32 × 32 there is more to save. Five rounds at each side, on coloured shapes, show what a round costs:
 

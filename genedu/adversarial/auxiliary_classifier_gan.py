@@ -26,13 +26,22 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 from torch.nn.functional import cross_entropy
 
 from genedu.adversarial.losses import LOSSES, discriminator_loss, generator_loss, gradient_penalty, r1_penalty
-from genedu.core import Batch, Player, check_values
-from genedu.nn import Joined, draw_levels, mlp, moving_average
-from genedu.nn.class_mixture import labels_of, prior_of
+from genedu.adversarial.parts import (
+    asked_classes,
+    checked_sample,
+    dense_discriminator,
+    dense_generator,
+    labelled_rows,
+    one_hot_rows,
+    standard_normal,
+)
+from genedu.core import Batch, Player
+from genedu.nn import Joined, draw_levels, follow, moving_average
+from genedu.nn.class_mixture import prior_of
 
 
 class AuxiliaryClassifierGAN(nn.Module):
@@ -89,27 +98,21 @@ class AuxiliaryClassifierGAN(nn.Module):
                 raise ValueError(f"{name} must be at least 0 and finite, got {value}")
         self.register_buffer("origin", torch.zeros(latent))
         self.register_buffer("log_prior", prior_of(class_prior, classes))
-        pixels, bend = math.prod(shape), [nn.Sigmoid()] if len(shape) == 3 else []  # images are in [0, 1]
-        self.generator = generator or Joined(
-            nn.Sequential(mlp(latent + classes, hidden, hidden, hidden, pixels), *bend, nn.Unflatten(1, tuple(shape)))
-        )
-        self.discriminator = discriminator or nn.Sequential(
-            nn.Flatten(), mlp(pixels, hidden, hidden, hidden, 1 + classes, activation=lambda: nn.LeakyReLU(0.2))
-        )
+        pixels = math.prod(shape)
+        self.generator = generator or Joined(dense_generator(latent + classes, 3 * [hidden], shape))
+        self.discriminator = discriminator or dense_discriminator(pixels, 3 * [hidden], 1 + classes)
         self.averaged = moving_average(self.generator, average) if average else None
         self.classes, self.weight, self.wasserstein, self.penalty = classes, weight, wasserstein, penalty
         self.how, self.shape, self.steps, self.r1 = loss, tuple(shape), steps, r1
 
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
-        return Independent(Normal(self.origin, torch.ones_like(self.origin), validate_args=False), 1)
+        return standard_normal(self.origin)
 
     def generate(self, y: Tensor) -> Tensor:
         """One sample of the generator that plays for each class, with a gradient to its weights: [n] -> [n, *shape]."""
-        x = self.generator(self.prior().sample((len(y),)), self._one_hot(y))  # [n, *shape]
-        if x.shape != (len(y), *self.shape):
-            raise ValueError(f"the generator must return [batch, *shape] = {[len(y), *self.shape]}, got {list(x.shape)}")
-        return x
+        x = self.generator(self.prior().sample((len(y),)), one_hot_rows(y, self.classes, self.origin.dtype))  # [n, *shape]
+        return checked_sample(x, len(y), self.shape)
 
     def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """s(x), high for data, and c(x): [B, *shape] -> [B], [B, K].
@@ -136,7 +139,7 @@ class AuxiliaryClassifierGAN(nn.Module):
         Raises:
             ValueError: the batch is not (x, y) with x finite [batch, *shape], batch >= 1, and y a class for each row.
         """
-        x, y = self._rows(batch)
+        x, y = labelled_rows(batch, self.shape, self.classes, self.origin.dtype)
         with torch.no_grad():
             fake = self.generate(y)
         (s_real, c_real), (s_fake, c_fake) = self.judge(x), self.judge(fake)
@@ -150,7 +153,7 @@ class AuxiliaryClassifierGAN(nn.Module):
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """L_S - w L_C of (3) over a sample for each row's class: a scalar, nats. Raises as `discriminator_loss`."""
-        _, y = self._rows(batch)
+        _, y = labelled_rows(batch, self.shape, self.classes, self.origin.dtype)
         s, c = self.judge(self.generate(y))
         l_s = -s.mean() if self.wasserstein else generator_loss(s, self.how)  # eq. (1)
         return l_s + self.weight * cross_entropy(c, y)  # eq. (3)
@@ -163,27 +166,19 @@ class AuxiliaryClassifierGAN(nn.Module):
             ValueError: y is no class, or not one for each sample.
         """
         generator = self.generator if self.averaged is None else self.averaged
-        if not isinstance(y, Tensor):
-            y = draw_levels(self.log_prior.expand(n, -1)) if y is None else torch.full((n,), y, device=self.origin.device)  # [n]
-        return generator(self.prior().sample((n,)), self._one_hot(labels_of(y, n, self.classes)))
+        y = draw_levels(self.log_prior.expand(n, -1)) if y is None else y  # [n], or one class for all
+        y = one_hot_rows(asked_classes(y, n, self.classes, self.origin.device), self.classes, self.origin.dtype)  # [n, K]
+        return generator(self.prior().sample((n,)), y)
 
     def players(self) -> list[Player]:
         """The discriminator (or critic), k steps a round; then the generator, which takes of its minibatch the labels alone."""
-        follow = None if self.averaged is None else lambda: self.averaged.update_parameters(self.generator)  # type: ignore
         judge = "critic" if self.wasserstein else "discriminator"
         return [
             Player(judge, list(self.discriminator.parameters()), self.discriminator_loss, steps=self.steps),
-            Player("generator", list(self.generator.parameters()), self.generator_loss, after_step=follow),
+            Player(
+                "generator",
+                list(self.generator.parameters()),
+                self.generator_loss,
+                after_step=follow(self.averaged, self.generator),
+            ),
         ]
-
-    def _one_hot(self, y: Tensor) -> Tensor:
-        return (y[:, None] == torch.arange(self.classes, device=y.device)).to(self.origin.dtype)  # [B, K]
-
-    def _rows(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        if not isinstance(batch, tuple) or len(batch) != 2:
-            raise ValueError("a batch must be (x, y), rows and a class for each: use fit(model, (x, y))")
-        x, y = batch
-        if x.shape[1:] != self.shape or len(x) == 0:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {list(x.shape)}")
-        check_values(x, torch.isfinite, "x must be finite")
-        return x.to(self.origin.dtype), labels_of(y, len(x), self.classes)

@@ -20,12 +20,21 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from genedu.adversarial.losses import LOSSES, discriminator_loss, generator_loss, r1_penalty
-from genedu.core import Batch, Player, check_values
-from genedu.nn import Joined, draw_levels, mlp, moving_average
-from genedu.nn.class_mixture import labels_of, prior_of
+from genedu.adversarial.parts import (
+    asked_classes,
+    checked_sample,
+    dense_generator,
+    labelled_rows,
+    one_a_row,
+    one_hot_rows,
+    standard_normal,
+)
+from genedu.core import Batch, Player
+from genedu.nn import Joined, draw_levels, follow, mlp, moving_average
+from genedu.nn.class_mixture import prior_of
 
 
 class ConditionalGAN(nn.Module):
@@ -75,10 +84,8 @@ class ConditionalGAN(nn.Module):
             raise ValueError(f"r1 must be at least 0 and finite, got {r1}")
         self.register_buffer("origin", torch.zeros(latent))
         self.register_buffer("log_prior", prior_of(class_prior, classes))
-        pixels, bend = math.prod(shape), [nn.Sigmoid()] if len(shape) == 3 else []  # images are in [0, 1]
-        self.generator = generator or Joined(
-            nn.Sequential(mlp(latent + classes, hidden, hidden, hidden, pixels), *bend, nn.Unflatten(1, tuple(shape)))
-        )
+        pixels = math.prod(shape)
+        self.generator = generator or Joined(dense_generator(latent + classes, 3 * [hidden], shape))
         self.discriminator = discriminator or Joined(
             mlp(pixels + classes, hidden, hidden, hidden, 1, activation=lambda: nn.LeakyReLU(0.2))
         )
@@ -87,18 +94,12 @@ class ConditionalGAN(nn.Module):
 
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
-        return Independent(Normal(self.origin, torch.ones_like(self.origin), validate_args=False), 1)
-
-    def _one_hot(self, y: Tensor) -> Tensor:
-        """Classes as rows of one 1 and zeros: [B] -> [B, K]."""
-        return (y[:, None] == torch.arange(self.classes, device=y.device)).to(self.origin.dtype)
+        return standard_normal(self.origin)
 
     def generate(self, y: Tensor) -> Tensor:
         """One sample of the generator that plays for each class, with a gradient to its weights: [n] -> [n, *shape]."""
-        x = self.generator(self.prior().sample((len(y),)), self._one_hot(y))  # [n, *shape]
-        if x.shape != (len(y), *self.shape):
-            raise ValueError(f"the generator must return [batch, *shape] = {[len(y), *self.shape]}, got {list(x.shape)}")
-        return x
+        x = self.generator(self.prior().sample((len(y),)), one_hot_rows(y, self.classes, self.origin.dtype))  # [n, *shape]
+        return checked_sample(x, len(y), self.shape)
 
     def discriminate(self, x: Tensor, y: Tensor) -> Tensor:
         """The discriminator's logits, high for data of class y: [B, *shape], [B] -> [B].
@@ -106,10 +107,7 @@ class ConditionalGAN(nn.Module):
         Raises:
             ValueError: the discriminator does not return one number a row.
         """
-        logits = self.discriminator(x, self._one_hot(y))
-        if logits.numel() != len(x):
-            raise ValueError(f"the discriminator must return one logit for each of {len(x)} rows, got {list(logits.shape)}")
-        return logits.view(len(x))  # [B]
+        return one_a_row(self.discriminator(x, one_hot_rows(y, self.classes, self.origin.dtype)), len(x))  # [B]
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """-(1) with a sample for each row's class, and R1: [B, *shape], [B] -> scalar, nats. No gradient reaches the generator.
@@ -117,7 +115,7 @@ class ConditionalGAN(nn.Module):
         Raises:
             ValueError: the batch is not (x, y) with x finite [batch, *shape], batch >= 1, and y a class for each row.
         """
-        x, y = self._rows(batch)
+        x, y = labelled_rows(batch, self.shape, self.classes, self.origin.dtype)
         with torch.no_grad():
             fake = self.generate(y)
         loss = discriminator_loss(self.discriminate(x, y), self.discriminate(fake, y))  # eq. (1)
@@ -125,7 +123,7 @@ class ConditionalGAN(nn.Module):
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """What the generator descends, with a sample for each row's class: a scalar, nats. Raises as `discriminator_loss`."""
-        _, y = self._rows(batch)
+        _, y = labelled_rows(batch, self.shape, self.classes, self.origin.dtype)
         return generator_loss(self.discriminate(self.generate(y), y), self.how)  # eq. (1)
 
     @torch.no_grad()
@@ -136,23 +134,18 @@ class ConditionalGAN(nn.Module):
             ValueError: y is no class, or not one for each sample.
         """
         generator = self.generator if self.averaged is None else self.averaged
-        if not isinstance(y, Tensor):
-            y = draw_levels(self.log_prior.expand(n, -1)) if y is None else torch.full((n,), y, device=self.origin.device)  # [n]
-        return generator(self.prior().sample((n,)), self._one_hot(labels_of(y, n, self.classes)))
+        y = draw_levels(self.log_prior.expand(n, -1)) if y is None else y  # [n], or one class for all
+        y = one_hot_rows(asked_classes(y, n, self.classes, self.origin.device), self.classes, self.origin.dtype)  # [n, K]
+        return generator(self.prior().sample((n,)), y)
 
     def players(self) -> list[Player]:
         """The discriminator, k steps a round; then the generator, which takes of its minibatch the labels alone."""
-        follow = None if self.averaged is None else lambda: self.averaged.update_parameters(self.generator)  # type: ignore
         return [
             Player("discriminator", list(self.discriminator.parameters()), self.discriminator_loss, steps=self.steps),
-            Player("generator", list(self.generator.parameters()), self.generator_loss, after_step=follow),
+            Player(
+                "generator",
+                list(self.generator.parameters()),
+                self.generator_loss,
+                after_step=follow(self.averaged, self.generator),
+            ),
         ]
-
-    def _rows(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        if not isinstance(batch, tuple) or len(batch) != 2:
-            raise ValueError("a batch must be (x, y), rows and a class for each: use fit(model, (x, y))")
-        x, y = batch
-        if x.shape[1:] != self.shape or len(x) == 0:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {list(x.shape)}")
-        check_values(x, torch.isfinite, "x must be finite")
-        return x.to(self.origin.dtype), labels_of(y, len(x), self.classes)

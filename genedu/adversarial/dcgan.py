@@ -22,11 +22,12 @@ Differs:  the slide says "use batch normalization"; (2) says where. (5) is in th
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from genedu.adversarial.losses import LOSSES, discriminator_loss, generator_loss
-from genedu.core import Player, check_values
-from genedu.nn import moving_average, strided_discriminator, strided_generator
+from genedu.adversarial.parts import checked_sample, data_rows, one_a_row, standard_normal
+from genedu.core import Player
+from genedu.nn import follow, moving_average, strided_discriminator, strided_generator
 
 
 class DCGAN(nn.Module):
@@ -84,14 +85,11 @@ class DCGAN(nn.Module):
 
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
-        return Independent(Normal(self.origin, torch.ones_like(self.origin), validate_args=False), 1)
+        return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
         """n samples of the generator that plays, in one batch, with a gradient to its weights: [n, C, S, S]."""
-        x = self.generator(self.prior().sample((n,)))  # [n, C, S, S]
-        if x.shape != (n, *self.shape):
-            raise ValueError(f"the generator must return [batch, *shape] = {[n, *self.shape]}, got {list(x.shape)}")
-        return x
+        return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, C, S, S]
 
     def discriminate(self, x: Tensor) -> Tensor:
         """The discriminator's logits, high for data; all rows share one batch: [B, C, S, S] -> [B].
@@ -99,10 +97,7 @@ class DCGAN(nn.Module):
         Raises:
             ValueError: the discriminator does not return one number a row.
         """
-        logits = self.discriminator(x)
-        if logits.numel() != len(x):
-            raise ValueError(f"the discriminator must return one logit for each of {len(x)} rows, got {list(logits.shape)}")
-        return logits.view(len(x))  # [B]
+        return one_a_row(self.discriminator(x), len(x))  # [B]
 
     def discriminator_loss(self, x: Tensor) -> Tensor:
         """-V(D, G) from as many samples as data: [B, C, S, S] -> scalar, nats. No gradient reaches the generator.
@@ -110,10 +105,7 @@ class DCGAN(nn.Module):
         Raises:
             ValueError: x is not [batch, C, S, S] with batch >= 1 and values in [0, 1].
         """
-        if x.shape[1:] != self.shape or len(x) == 0:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {list(x.shape)}")
-        check_values(x, lambda v: (v >= 0) & (v <= 1), "x must be in [0, 1]")
-        x = x.to(self.origin.dtype)
+        x = data_rows(x, self.shape, self.origin.dtype, image=True)
         with torch.no_grad():
             fake = self.generate(len(x))
         if self.mixed:
@@ -137,8 +129,13 @@ class DCGAN(nn.Module):
 
     def players(self) -> list[Player]:
         """The discriminator; then the generator, which takes no data."""
-        follow = None if self.averaged is None else lambda: self.averaged.update_parameters(self.generator)  # type: ignore
         return [
             Player("discriminator", list(self.discriminator.parameters()), self.discriminator_loss),
-            Player("generator", list(self.generator.parameters()), self.generator_loss, uses_data=False, after_step=follow),
+            Player(
+                "generator",
+                list(self.generator.parameters()),
+                self.generator_loss,
+                uses_data=False,
+                after_step=follow(self.averaged, self.generator),
+            ),
         ]

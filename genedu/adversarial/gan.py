@@ -21,11 +21,12 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from genedu.adversarial.losses import LOSSES, discriminator_loss, generator_loss, r1_penalty
-from genedu.core import Player, check_values
-from genedu.nn import mlp, moving_average
+from genedu.adversarial.parts import checked_sample, data_rows, dense_discriminator, dense_generator, one_a_row, standard_normal
+from genedu.core import Player
+from genedu.nn import follow, moving_average
 
 
 class GAN(nn.Module):
@@ -70,28 +71,19 @@ class GAN(nn.Module):
             raise ValueError(f"latent, steps and rows must be at least 1, got {latent}, {steps} and {rows}")
         if not 0 <= r1 < math.inf:
             raise ValueError(f"r1 must be at least 0 and finite, got {r1}")
-        pixels = math.prod(shape)
-        bend = [nn.Sigmoid()] if len(shape) == 3 else []  # images are in [0, 1]
-        self.generator = generator or nn.Sequential(
-            mlp(latent, hidden, hidden, hidden, pixels), *bend, nn.Unflatten(1, tuple(shape))
-        )
-        self.discriminator = discriminator or nn.Sequential(
-            nn.Flatten(), mlp(pixels, hidden, hidden, hidden, 1, activation=lambda: nn.LeakyReLU(0.2))
-        )
+        self.generator = generator or dense_generator(latent, 3 * [hidden], shape)
+        self.discriminator = discriminator or dense_discriminator(math.prod(shape), 3 * [hidden])
         self.averaged = moving_average(self.generator, average) if average else None
         self.how, self.shape, self.steps, self.rows, self.r1 = loss, tuple(shape), steps, rows, r1
         self.register_buffer("origin", torch.zeros(latent))
 
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
-        return Independent(Normal(self.origin, torch.ones_like(self.origin), validate_args=False), 1)
+        return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
         """n samples of the generator that plays, with a gradient to its weights: [n, *shape]."""
-        x = self.generator(self.prior().sample((n,)))  # [n, *shape]
-        if x.shape != (n, *self.shape):
-            raise ValueError(f"the generator must return [batch, *shape] = {[n, *self.shape]}, got {list(x.shape)}")
-        return x
+        return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, *shape]
 
     def discriminate(self, x: Tensor) -> Tensor:
         """The discriminator's logits, high for data: [B, *shape] -> [B].
@@ -99,10 +91,7 @@ class GAN(nn.Module):
         Raises:
             ValueError: the discriminator does not return one number a row.
         """
-        logits = self.discriminator(x)
-        if logits.numel() != len(x):
-            raise ValueError(f"the discriminator must return one logit for each of {len(x)} rows, got {list(logits.shape)}")
-        return logits.view(len(x))  # [B]
+        return one_a_row(self.discriminator(x), len(x))  # [B]
 
     def discriminator_loss(self, x: Tensor) -> Tensor:
         """-V of (1) from as many samples as data, and R1: [B, *shape] -> scalar, nats. No gradient reaches the generator.
@@ -110,10 +99,7 @@ class GAN(nn.Module):
         Raises:
             ValueError: x is not finite [batch, *shape] with batch >= 1.
         """
-        if x.shape[1:] != self.shape or len(x) == 0:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {list(x.shape)}")
-        check_values(x, torch.isfinite, "x must be finite")
-        x = x.to(self.origin.dtype)
+        x = data_rows(x, self.shape, self.origin.dtype)
         with torch.no_grad():
             fake = self.generate(len(x))
         loss = discriminator_loss(self.discriminate(x), self.discriminate(fake))  # eq. (1)
@@ -131,8 +117,13 @@ class GAN(nn.Module):
 
     def players(self) -> list[Player]:
         """The discriminator, k steps a round; then the generator, which takes no data. (4)"""
-        follow = None if self.averaged is None else lambda: self.averaged.update_parameters(self.generator)  # type: ignore
         return [
             Player("discriminator", list(self.discriminator.parameters()), self.discriminator_loss, steps=self.steps),
-            Player("generator", list(self.generator.parameters()), self.generator_loss, uses_data=False, after_step=follow),
+            Player(
+                "generator",
+                list(self.generator.parameters()),
+                self.generator_loss,
+                uses_data=False,
+                after_step=follow(self.averaged, self.generator),
+            ),
         ]

@@ -27,8 +27,9 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 from torch.nn.functional import one_hot, softplus
 
 from genedu.adversarial.losses import discriminator_loss, generator_loss, r1_penalty
+from genedu.adversarial.parts import data_rows, dense_generator
 from genedu.core import Player, check_values
-from genedu.nn import mlp, moving_average
+from genedu.nn import follow, mlp, moving_average
 
 
 class Codes(NamedTuple):
@@ -83,10 +84,7 @@ class InfoGAN(nn.Module):
         if sigma is not None and not 0 < sigma < math.inf:
             raise ValueError(f"sigma must be above 0 and finite, or None to be learnt, got {sigma}")
         pixels, features = math.prod(shape), features or hidden
-        bend = [nn.Sigmoid()] if len(shape) == 3 else []  # images are in [0, 1]
-        self.generator = generator or nn.Sequential(
-            mlp(latent + categories + continuous, hidden, hidden, hidden, pixels), *bend, nn.Unflatten(1, tuple(shape))
-        )
+        self.generator = generator or dense_generator(latent + categories + continuous, 3 * [hidden], shape)
         bends = partial(nn.LeakyReLU, 0.2)
         self.trunk = trunk or nn.Sequential(nn.Flatten(), mlp(pixels, hidden, hidden, features, activation=bends), bends())
         self.discriminator = nn.Linear(features, 1)
@@ -117,7 +115,7 @@ class InfoGAN(nn.Module):
         Raises:
             ValueError: x is not finite [B, *shape] with B >= 1.
         """
-        return self._read(self.trunk(self._checked(x)))
+        return self._read(self.trunk(data_rows(x, self.shape, self.origin.dtype)))
 
     def _read(self, h: Tensor) -> Codes:
         out = self.recogniser(h)  # [B, K + C or K + 2 C]
@@ -143,7 +141,7 @@ class InfoGAN(nn.Module):
         Raises:
             ValueError: x is not finite [batch, *shape] with batch >= 1.
         """
-        x = self._checked(x)
+        x = data_rows(x, self.shape, self.origin.dtype)
         z, c, u = self.draw(len(x))
         with torch.no_grad():
             fake = self.generator(self.assemble(z, c, u))  # [B, *shape]
@@ -158,12 +156,6 @@ class InfoGAN(nn.Module):
         h = self.trunk(self.generator(self.assemble(z, c, u)))  # [rows, features]
         loss = generator_loss(self.discriminator(h).view(self.rows))
         return loss - self.weight * sum(self.bounds(self._read(h), c, u))  # eq. (1)
-
-    def _checked(self, x: Tensor) -> Tensor:
-        if x.shape[1:] != self.shape or len(x) == 0:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {list(x.shape)}")
-        check_values(x, torch.isfinite, "x must be finite")
-        return x.to(self.origin.dtype)
 
     @torch.no_grad()
     def sample(self, n: int, *, category: Tensor | int | None = None, numbers: Tensor | None = None) -> Tensor:
@@ -186,11 +178,16 @@ class InfoGAN(nn.Module):
 
     def players(self) -> list[Player]:
         """The discriminator with the trunk and Q; then the generator, which takes no data."""
-        follow = None if self.averaged is None else lambda: self.averaged.update_parameters(self.generator)  # type: ignore
         judge = [*self.trunk.parameters(), *self.discriminator.parameters(), *self.recogniser.parameters()]
         return [
             Player("discriminator", judge, self.discriminator_loss),
-            Player("generator", list(self.generator.parameters()), self.generator_loss, uses_data=False, after_step=follow),
+            Player(
+                "generator",
+                list(self.generator.parameters()),
+                self.generator_loss,
+                uses_data=False,
+                after_step=follow(self.averaged, self.generator),
+            ),
         ]
 
 

@@ -26,10 +26,11 @@ Differs:  images are in [0, 1], and samples are clamped to it: a sigmoid would k
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from genedu.adversarial.losses import gradient_penalty
-from genedu.core import Player, check_values
+from genedu.adversarial.parts import data_rows, standard_normal
+from genedu.core import Player
 from genedu.nn import GrowingCritic, GrowingGenerator, at_stage, growing_widths, moving_average
 
 
@@ -112,7 +113,7 @@ class ProgressiveGAN(nn.Module):
 
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
-        return Independent(Normal(self.origin, torch.ones_like(self.origin), validate_args=False), 1)
+        return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
         """n samples of the generator that plays, not clamped, with a gradient to its weights: [n, C, side, side]."""
@@ -128,10 +129,7 @@ class ProgressiveGAN(nn.Module):
         Raises:
             ValueError: x is not [batch, *shape] with batch >= 1 and values in [0, 1].
         """
-        if x.shape[1:] != self.shape or len(x) == 0:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {list(x.shape)}")
-        check_values(x, lambda v: (v >= 0) & (v <= 1), "x must be in [0, 1]")
-        x = at_stage(x.to(self.origin.dtype), self.side, self.alpha)  # [B, C, side, side]
+        x = at_stage(data_rows(x, self.shape, self.origin.dtype, image=True), self.side, self.alpha)  # [B, C, side, side]
         with torch.no_grad():
             fake = self.generate(len(x))
         real = self.score(x)  # [B]

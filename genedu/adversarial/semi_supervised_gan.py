@@ -26,12 +26,13 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
 from genedu.adversarial.losses import generator_loss
+from genedu.adversarial.parts import checked_sample, data_rows, dense_generator, standard_normal
 from genedu.core import Batch, Player, check_values
-from genedu.nn import mlp, moving_average
+from genedu.nn import follow, mlp, moving_average
 
 
 class SemiSupervisedGAN(nn.Module):
@@ -73,8 +74,7 @@ class SemiSupervisedGAN(nn.Module):
         if min(classes, latent, rows) < 1:
             raise ValueError(f"classes, latent and rows must be at least 1, got {classes}, {latent} and {rows}")
         pixels = math.prod(shape)
-        bend = [nn.Sigmoid()] if len(shape) == 3 else []  # images are in [0, 1]
-        self.generator = generator or nn.Sequential(mlp(latent, hidden, hidden, pixels), *bend, nn.Unflatten(1, tuple(shape)))
+        self.generator = generator or dense_generator(latent, 2 * [hidden], shape)
         self.discriminator = discriminator or nn.Sequential(
             nn.Flatten(), nn.Dropout(dropout), *mlp(pixels, hidden, hidden, hidden, classes, activation=lambda: nn.LeakyReLU(0.2))
         )
@@ -89,14 +89,11 @@ class SemiSupervisedGAN(nn.Module):
 
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
-        return Independent(Normal(self.origin, torch.ones_like(self.origin), validate_args=False), 1)
+        return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
         """n samples of the generator that plays, with a gradient to its weights: [n, *shape]."""
-        x = self.generator(self.prior().sample((n,)))  # [n, *shape]
-        if x.shape != (n, *self.shape):
-            raise ValueError(f"the generator must return [batch, *shape] = {[n, *self.shape]}, got {list(x.shape)}")
-        return x
+        return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, *shape]
 
     def class_logits(self, x: Tensor) -> Tensor:
         """l of (1), of the discriminator that plays: [B, *shape] -> [B, K]. Raises ValueError where it returns another shape."""
@@ -151,29 +148,27 @@ class SemiSupervisedGAN(nn.Module):
     def players(self) -> list[Player]:
         """The discriminator; then the generator, which takes data where it matches features."""
         both = nn.ModuleList([self.generator, self.discriminator])
-        follow = None if self.averaged is None else lambda: self.averaged.update_parameters(both)  # type: ignore
         g, matching = list(self.generator.parameters()), self.feature_matching
         return [
             Player("discriminator", list(self.discriminator.parameters()), self.discriminator_loss),
-            Player("generator", g, self.generator_loss, uses_data=matching, after_step=follow),
+            Player("generator", g, self.generator_loss, uses_data=matching, after_step=follow(self.averaged, both)),
         ]
 
     def _columns(self, batch: Batch | None) -> tuple[Tensor, Tensor]:
         """x [B, *shape] in our dtype, and y [B] long, which is -1 where there is no label."""
         x, y = batch if isinstance(batch, tuple) else (batch, None)
-        if x is None or x.shape[1:] != self.shape or len(x) == 0:
-            came = "none" if x is None else list(x.shape)
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {came}")
-        check_values(x, torch.isfinite, "x must be finite")
+        if x is None:
+            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got none")
+        x = data_rows(x, self.shape, self.origin.dtype)
         if y is None:
-            return x.to(self.origin.dtype), torch.full((len(x),), -1, device=x.device)
+            return x, torch.full((len(x),), -1, device=x.device)
         if y.shape != (len(x),) or y.is_floating_point():
             raise ValueError(f"y must be one whole number for each of {len(x)} rows, got {y.dtype} {list(y.shape)}")
         must = f"y must be a class 0..{self.classes - 1}, or -1 for a row without a label"
         check_values(y, lambda y: (y >= -1) & (y < self.classes), must)
         must = "a minibatch must hold rows without a label, y = -1: give all rows once more without theirs, as `mix_labels` does"
         check_values(y, lambda y: (y < 0).any().expand_as(y), must)
-        return x.to(self.origin.dtype), y.long()
+        return x, y.long()
 
 
 def mean_where(chosen: Tensor, values: Tensor) -> Tensor:

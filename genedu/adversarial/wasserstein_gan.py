@@ -26,11 +26,12 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
 from genedu.adversarial.losses import gradient_penalty
-from genedu.core import Player, check_values
-from genedu.nn import mlp, moving_average
+from genedu.adversarial.parts import checked_sample, data_rows, dense_generator, one_a_row, standard_normal
+from genedu.core import Player
+from genedu.nn import follow, mlp, moving_average
 
 
 class WassersteinGAN(nn.Module):
@@ -71,12 +72,8 @@ class WassersteinGAN(nn.Module):
             raise ValueError(f"latent, steps and rows must be at least 1, got {latent}, {steps} and {rows}")
         if not 0 <= penalty < math.inf:
             raise ValueError(f"penalty must be at least 0 and finite, got {penalty}")
-        pixels = math.prod(shape)
-        bend = [nn.Sigmoid()] if len(shape) == 3 else []  # images are in [0, 1]
-        self.generator = generator or nn.Sequential(
-            mlp(latent, hidden, hidden, hidden, pixels), *bend, nn.Unflatten(1, tuple(shape))
-        )
-        body = mlp(pixels, hidden, hidden, hidden, activation=lambda: nn.LeakyReLU(0.2))
+        self.generator = generator or dense_generator(latent, 3 * [hidden], shape)
+        body = mlp(math.prod(shape), hidden, hidden, hidden, activation=lambda: nn.LeakyReLU(0.2))
         self.critic = critic or nn.Sequential(nn.Flatten(), body, nn.LeakyReLU(0.2), nn.Linear(hidden, 1, bias=False))
         self.averaged = moving_average(self.generator, average) if average else None
         self.shape, self.penalty, self.steps, self.rows = tuple(shape), penalty, steps, rows
@@ -84,7 +81,7 @@ class WassersteinGAN(nn.Module):
 
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
-        return Independent(Normal(self.origin, torch.ones_like(self.origin), validate_args=False), 1)
+        return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
         """n samples of the generator that plays, with a gradient to its weights: [n, *shape].
@@ -92,10 +89,7 @@ class WassersteinGAN(nn.Module):
         Raises:
             ValueError: the generator returns another shape.
         """
-        x = self.generator(self.prior().sample((n,)))  # [n, *shape]
-        if x.shape != (n, *self.shape):
-            raise ValueError(f"the generator must return [batch, *shape] = {[n, *self.shape]}, got {list(x.shape)}")
-        return x
+        return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, *shape]
 
     def criticise(self, x: Tensor) -> Tensor:
         """f(x), high for data, in units of length: [B, *shape] -> [B].
@@ -103,10 +97,7 @@ class WassersteinGAN(nn.Module):
         Raises:
             ValueError: the critic does not return one number a row.
         """
-        f = self.critic(x)
-        if f.numel() != len(x):
-            raise ValueError(f"the critic must return one number for each of {len(x)} rows, got {list(f.shape)}")
-        return f.view(len(x))  # [B]
+        return one_a_row(self.critic(x), len(x), who="critic", what="number")  # [B]
 
     def critic_loss(self, x: Tensor) -> Tensor:
         """(2), from as many samples as data: [B, *shape] -> scalar. No gradient reaches the generator.
@@ -114,10 +105,7 @@ class WassersteinGAN(nn.Module):
         Raises:
             ValueError: x is not finite [batch, *shape] with batch >= 1.
         """
-        if x.shape[1:] != self.shape or len(x) == 0:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}] with batch >= 1, got {list(x.shape)}")
-        check_values(x, torch.isfinite, "x must be finite")
-        x = x.to(self.origin.dtype)
+        x = data_rows(x, self.shape, self.origin.dtype)
         with torch.no_grad():
             fake = self.generate(len(x))
         loss = self.criticise(fake).mean() - self.criticise(x).mean()  # eq. (1)
@@ -135,8 +123,13 @@ class WassersteinGAN(nn.Module):
 
     def players(self) -> list[Player]:
         """The critic, `steps` moves a round; then the generator, which takes no data."""
-        follow = None if self.averaged is None else lambda: self.averaged.update_parameters(self.generator)  # type: ignore
         return [
             Player("critic", list(self.critic.parameters()), self.critic_loss, steps=self.steps),
-            Player("generator", list(self.generator.parameters()), self.generator_loss, uses_data=False, after_step=follow),
+            Player(
+                "generator",
+                list(self.generator.parameters()),
+                self.generator_loss,
+                uses_data=False,
+                after_step=follow(self.averaged, self.generator),
+            ),
         ]

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy(
         "dense": ["mlp"],
         "joined": ["Joined"],
         "projection": ["Projection"],
-        "averaging": ["moving_average"],
+        "averaging": ["follow", "moving_average"],
         "instance_noise": ["InstanceNoise"],
         "draw": ["draw_bits", "draw_levels"],
         "cost": ["Cost", "cost"],

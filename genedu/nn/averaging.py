@@ -7,6 +7,9 @@ The players of a game do not come to rest; their average does sooner. It looks b
 Source:   Y. Yazici et al., "The Unusual Effectiveness of Averaging in GAN Training", ICLR 2019, eq. 6.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -21,3 +24,8 @@ def moving_average(module: nn.Module, decay: float) -> AveragedModel:
         raise ValueError(f"the decay of an average must lie between 0 and 1, got {decay}: 0.999 looks back over 1000 steps")
     averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # eq. (1)
     return averaged.requires_grad_(False)
+
+
+def follow(averaged: AveragedModel | None, module: nn.Module) -> Callable[[], None] | None:
+    """What a player does after its step: (1), or nothing where there is no average."""
+    return None if averaged is None else partial(averaged.update_parameters, module)
