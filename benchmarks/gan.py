@@ -4,7 +4,7 @@
     python benchmarks/gan.py digits         8x8 digits, ordered split, grey in 0..16: 500 samples against the last 447 rows
     python benchmarks/gan.py conditional    digits with labels, three seeds: does an independent classifier read the label?
     python benchmarks/gan.py features       Frechet distance on the features of the frozen digit net, three seeds
-    python benchmarks/gan.py info           InfoGAN on digits, three seeds
+    python benchmarks/gan.py info           InfoGAN on digits, three seeds of three starts
     ... --seeds 1 --share 0.02              fewer seeds; a share of the rounds, to see whether it runs
     ... toys --only "ring, R1"              one row of the toys
 
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -38,8 +39,9 @@ from genedu.metrics import (
     matching,
     mode_coverage,
     precision_recall,
+    stated_information,
 )
-from genedu.nn import InstanceNoise, Projection, mlp
+from genedu.nn import InstanceNoise, Projection, mlp, strided_discriminator, strided_generator
 
 
 @dataclass(frozen=True)
@@ -314,30 +316,56 @@ def with_codes(hidden: int = 96) -> InfoGAN:
     )
 
 
-INFO = Recipe("InfoGAN", with_codes, 800, lr=2e-3)  # of chapter 13; longer trainings match the digits less well
+def with_codes_by_convolutions(latent: int = 3, width: int = 24) -> InfoGAN:
+    """The same with DCGAN's networks, the last layer of D cut off."""
+    options: dict[str, Any] = {"shape": (1, 8, 8), "width": width, "init": None}
+    *below, _ = strided_discriminator(**options)
+    return InfoGAN(
+        *(10, 2),
+        generator=strided_generator(latent + 10 + 2, **options),
+        trunk=nn.Sequential(InstanceNoise(0.3), *below, nn.Flatten()),
+        features=2 * width * 4,
+        latent=latent,
+        weight=0.1,
+        gain=20.0,
+        sigma=0.28,
+        average=0.99,
+        rows=64,
+    )
+
+
+CODES = [
+    Recipe("chapter 13's dense nets", with_codes, 800, lr=2e-3),  # longer trainings match the digits less well
+    Recipe("DCGAN's nets", with_codes_by_convolutions, 1500, lr=2e-3, batch_size=64),
+]
+STARTS = 3  # of which the one is kept whose category states most about the training rows
 
 
 @torch.no_grad()
 def info(run: Run) -> None:
+    """Each seed of the table is STARTS trainings; labels name the categories, on training rows, and judge them, on test rows."""
     data = digits("unit")
-    print(
-        "\n| digits, 10 categories, 2 numbers | matched accuracy | bound on I(c; x), nats | CPU s, scaled | must; aim, median |"
-    )
-    print("|---|---|---|---|---|")
-    runs = []
-    for seed in run.over(3):
-        with torch.enable_grad():
-            model, seconds = trained(INFO, data.train, seed, run)
-        code, new = (model.codes(x).category.logits.argmax(1) for x in (data.train, data.test))
-        with seeded(1000 + seed):
-            bound = model.information_bound(5000)[0].item()
-        partner = matching(code, data.train_labels)  # chosen on training rows, judged on test rows
-        named = torch.tensor([partner.get(c, -1) for c in new.tolist()])
-        runs.append(((named == data.test_labels).double().mean().item(), bound, seconds))
-        said(INFO.name, seed, *runs[-1])
-    (low, right, _), (least, bound, _), (_, cpu, _) = columns(runs)
-    line = f"| InfoGAN | {right:.3f} ({low:.3f}) | {bound:.3f} ({least:.3f}) | {cpu:.1f} | .65, 1.6 nats; .8, 2.0 nats |"
-    print(line, flush=True)
+    title = "digits, 10 categories, 2 numbers | matched accuracy, every start | best of three starts, chosen without labels"
+    print(f"\n| {title} | bound on I(c; x), nats | CPU s a start, scaled | must; aim, median |")
+    print("|---" * 6 + "|")
+    for recipe in CODES:
+        starts = []
+        for seed in range(STARTS * len(run.over(3))):
+            with torch.enable_grad():
+                model, seconds = trained(recipe, data.train, seed, run)
+            seen = model.codes(data.train).category.probs
+            code, new = seen.argmax(1), model.codes(data.test).category.logits.argmax(1)
+            with seeded(1000 + seed):
+                bound = model.information_bound(5000)[0].item()
+            partner = matching(code, data.train_labels)
+            named = torch.tensor([partner.get(c, -1) for c in new.tolist()])
+            right = (named == data.test_labels).double().mean().item()
+            starts.append((stated_information(seen).item(), right, bound, seconds))
+            said(recipe.name, seed, *starts[-1])
+        kept = [max(starts[i : i + STARTS]) for i in range(0, len(starts), STARTS)]
+        (_, (low, each, _), _, (_, cpu, _)), (_, (worst, best, _), (least, bound, _), _) = columns(starts), columns(kept)
+        row = f"| {recipe.name} | {each:.3f} ({low:.3f}) | {best:.3f} ({worst:.3f}) | {bound:.3f} ({least:.3f}) | {cpu:.1f} "
+        print(row + "| .65, 1.6 nats; .8, 2.0 nats |", flush=True)
 
 
 PARTS = {"toys": toys, "digits": digit_rows, "conditional": conditional, "features": features, "info": info}

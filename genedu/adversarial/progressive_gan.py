@@ -111,6 +111,13 @@ class ProgressiveGAN(nn.Module):
             raise ValueError(f"over must be at least 0, and 0 at the smallest side {self.sides[0]}, got {over}")
         self.side, self.moves, self.over = side, 0, over
 
+    def get_extra_state(self) -> dict[str, int]:
+        """The stage, for `state_dict`. To resume a run of `fit`, call `grow_to` as before it: the stage says who plays."""
+        return {"side": self.side, "moves": self.moves, "over": self.over}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        self.side, self.moves, self.over = state["side"], state["moves"], state["over"]
+
     def prior(self) -> Distribution:
         """p(z) = N(0, I): batch_shape [], event_shape [Z]."""
         return standard_normal(self.origin)

@@ -14,7 +14,15 @@ __getattr__, __dir__, __all__ = lazy(
         "fidelity": ["frechet_distance", "precision_recall"],
         "memorisation": ["nearest_neighbour_ratio"],
         "accuracy_score": ["classification_accuracy_score"],
-        "codes": ["chance", "joint_counts", "matched_accuracy", "matching", "mutual_information", "quantile_bins"],
+        "codes": [
+            "chance",
+            "joint_counts",
+            "matched_accuracy",
+            "matching",
+            "mutual_information",
+            "quantile_bins",
+            "stated_information",
+        ],
         "digit_features": ["digit_net"],
     },
 )

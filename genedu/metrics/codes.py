@@ -5,14 +5,18 @@ Each row has a code a (0 .. K-1, its numbering arbitrary) and a class b. From n 
     one to one:  max over matchings m of mean [m(a) = b];   majority:  sum_a max_b p(a, b)                  (1)
     I(a; b) = sum_ab p(a, b) log p(a, b) / (p(a) p(b)),  between 0 and min(H(a), H(b))                      (2)
     E[(2) from n rows] - true value  is about  (K_ab - K_a - K_b + 1) / 2n                                  (3)
+    I(c; x) = H(mean_n Q(c|x_n)) - mean_n H(Q(c|x_n)),  between 0 and log K                                 (4)
 
 (1) lends the code the labels once, to name its values. One to one, at most one value for each class, that is an assignment
 problem. By majority several values may stand for one class: with one value a row the score is 1, and means nothing. Both forms
 of (1), and (2), are above what blind codes deserve; how much, permuted labels tell: `chance` gives their mean score.
 In (3) K counts values that came, of a, of b and of the pair: Miller and Madow's correction. A corrected value may be below 0.
+(4) needs no labels: what a classifier Q says of the rows, as if it were right. It is large where Q is sure of each row and says
+all classes equally often. Of several starts of one training it can choose, as the within-cluster scatter does for k-means.
 
 Source:   H. Kuhn, "The Hungarian method for the assignment problem", Naval Research Logistics 2, 1955;
-          G. Miller, "Note on the bias of information estimates", 1955: (3), from the same correction of three entropies.
+          G. Miller, "Note on the bias of information estimates", 1955: (3), from the same correction of three entropies;
+          J. Bridle, A. Heading, D. MacKay, "Unsupervised classifiers, mutual information and 'phantom targets'", NIPS 1991: (4).
 Lecture:  "Representation learning", "InfoGAN".
 Differs:  the assignment is scipy's, another algorithm of the same result.
 """
@@ -23,6 +27,8 @@ from collections.abc import Callable
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
+
+from genedu.core import check_values
 
 
 def matched_accuracy(codes: Tensor, labels: Tensor, *, how: str = "one_to_one") -> float:
@@ -62,6 +68,19 @@ def mutual_information(codes: Tensor, labels: Tensor, *, correct: bool = True) -
     plain = torch.where(counts > 0, p * (p / (a * b)).log(), 0.0).sum().item()  # eq. (2)
     excess = (counts > 0).sum().item() - (a > 0).sum().item() - (b > 0).sum().item() + 1
     return plain - excess / (2 * len(codes)) if correct else plain  # eq. (3)
+
+
+def stated_information(probs: Tensor) -> Tensor:
+    """(4) in nats, a scalar: what a classifier's words Q(c|x_n) [N, K] say that its class and the row share.
+
+    Raises:
+        ValueError: probs are not [N, K] with rows of at least 0 that sum to 1.
+    """
+    if probs.dim() != 2 or 0 in probs.shape or not probs.is_floating_point():
+        raise ValueError(f"probs must be [N, K], a distribution in each row, got {probs.dtype} {list(probs.shape)}")
+    check_values(probs, lambda p: p >= 0, "probs must be at least 0")
+    check_values(probs.sum(1), lambda s: (s - 1).abs() < 1e-3, "each row of probs must sum to 1; give softmax, not logits")
+    return torch.special.entr(probs.mean(0)).sum() - torch.special.entr(probs).sum(1).mean()  # eq. (4)
 
 
 def chance(score: Callable[[Tensor, Tensor], float], codes: Tensor, labels: Tensor, *, times: int = 100) -> float:

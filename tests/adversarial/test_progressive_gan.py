@@ -1,12 +1,14 @@
 """Progressive GAN: its losses by hand, the stages and who moves in them, and the Wasserstein game it is."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from genedu.adversarial import ProgressiveGAN, gradient_penalty
 from genedu.core import seeded
-from genedu.fit import fit
+from genedu.fit import Adam, fit
 from genedu.nn import double, halve
 
 X = torch.rand(12, 1, 8, 8)
@@ -106,6 +108,63 @@ def test_the_average_follows_each_of_the_generators_moves():
     seen = []
     fit(model, X, rounds=2, batch_size=6, callback=lambda *_: seen.append(weight(model.generator)))
     torch.testing.assert_close(weight(model.averaged.module), 0.75 * seen[0] + 0.25 * seen[1])
+
+
+def test_a_run_that_is_stopped_in_a_fade_ends_where_the_whole_one_ends(tmp_path):
+    """alpha is part of the state: a resumed run that began its fade anew would end elsewhere."""
+    ends, run = [], {"rounds": 8, "batch_size": 4, "checkpoint_every": 3, "seed": 2}
+
+    def stop(t: int, _: object) -> None:
+        if t == 4:
+            raise KeyboardInterrupt
+
+    for stopped in (False, True):
+        path = tmp_path / f"{stopped}.pt"
+        model = small(average=0.5)
+        model.grow_to(4, over=10)
+        if stopped:
+            with pytest.raises(KeyboardInterrupt):
+                fit(model, X, checkpoint=path, callback=stop, **run)
+            model = small(average=0.5)  # a new process
+            model.grow_to(4, over=10)
+        history = fit(model, X, checkpoint=path, **run)
+        ends.append((model.alpha, history.losses, model.state_dict()))
+    assert ends[0][0] == ends[1][0] == 0.8 and ends[0][1] == ends[1][1]
+    states = [{k: v for k, v in end[2].items() if "extra" not in k} for end in ends]
+    assert all(torch.equal(w, states[1][name]) for name, w in states[0].items())
+
+
+def test_a_stored_model_comes_back_at_its_stage():
+    model, other = small(), small()
+    model.grow_to(4, over=4)
+    model.moved()
+    other.load_state_dict(model.state_dict())
+    assert (other.side, other.alpha) == (4, 0.25)
+    with seeded(1):
+        x = model.sample(3)
+    with seeded(1):
+        assert torch.equal(other.sample(3), x)
+
+
+# what it learns -------------------------------------------------------------------------------------------------------
+
+
+def test_grown_stage_by_stage_it_learns_where_two_kinds_of_images_are_bright():
+    """Images with one bright half, left or right, equally often: both are drawn. Grey images would be 0.4 away from either."""
+    is_left, left = torch.rand(400, 1, 1, 1) < 0.5, (torch.arange(8) < 4).float().expand(1, 8, 8)
+    kinds = [0.1 + 0.8 * (1 - left), 0.1 + 0.8 * left]
+    with seeded(0):
+        model = ProgressiveGAN(8, start=2, latent=4, base=64, cap=16, average=0.9, rows=32, steps=3)
+    rates, adam = {"critic": 3e-3, "generator": 2e-3}, partial(Adam, betas=(0.0, 0.99))
+    for stage, over in ((2, 0), (4, 30), (8, 30)):
+        model.grow_to(stage, over=over)
+        fit(model, torch.where(is_left, kinds[1], kinds[0]), rounds=60, batch_size=32, lr=rates, optimizer=adam)
+    with seeded(1):
+        x = model.sample(400)
+    found = (x[..., :4].mean((1, 2, 3)) > x[..., 4:].mean((1, 2, 3))).long()
+    assert 0.3 < found.double().mean() < 0.7
+    away = [(x[found == k] - kinds[k]).abs().mean().item() for k in (0, 1)]
+    assert max(away) < 0.25, away
 
 
 # limits ---------------------------------------------------------------------------------------------------------------

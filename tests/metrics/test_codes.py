@@ -8,7 +8,15 @@ import pytest
 import torch
 from sklearn.metrics import mutual_info_score
 
-from genedu.metrics import chance, joint_counts, matched_accuracy, matching, mutual_information, quantile_bins
+from genedu.metrics import (
+    chance,
+    joint_counts,
+    matched_accuracy,
+    matching,
+    mutual_information,
+    quantile_bins,
+    stated_information,
+)
 
 
 def draw(p, n):
@@ -99,6 +107,24 @@ def test_bins_are_even_and_keep_the_order():
     assert torch.equal(quantile_bins(values.exp(), 8), bins)
 
 
+def test_what_a_sure_classifier_states_is_the_entropy_of_its_classes_and_a_blind_one_states_nothing():
+    sure = torch.eye(4).double()[torch.arange(40) % 4]
+    assert stated_information(sure).item() == pytest.approx(math.log(4), abs=1e-12)
+    assert stated_information(sure[:1]).item() == stated_information(sure[:1].expand(9, 4)).item() == 0  # sure, of one class
+    blind = torch.tensor([0.5, 0.2, 0.2, 0.1]).double().expand(40, 4)
+    assert abs(stated_information(blind).item()) < 1e-12
+
+
+def test_what_a_posterior_states_is_the_information_of_its_table():
+    """Rows drawn evenly from the labels, each with p(code|label): (4) is (2) of the table that this makes."""
+    p = torch.rand(5, 3).double()
+    p = p / p.sum(1, keepdim=True)
+    joint = p / 5
+    true = (joint * (joint / (joint.sum(0) / 5)).log()).sum()
+    assert stated_information(p.repeat(7, 1)).item() == pytest.approx(true.item(), abs=1e-12)
+    torch.testing.assert_close(stated_information(p.float()), true.float())
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 
@@ -126,3 +152,12 @@ def test_bad_options_are_told():
     for values, bins in ((torch.rand(3), 4), (torch.rand(3), 1), (torch.rand(3, 1), 2)):
         with pytest.raises(ValueError, match="N >= bins >= 2"):
             quantile_bins(values, bins)
+    for probs, words in (
+        (torch.rand(4), r"\[N, K\]"),
+        (torch.rand(0, 3), r"\[N, K\]"),
+        (torch.ones(2, 1).long(), r"\[N, K\], a distribution in each row, got torch.int64"),
+        (torch.tensor([[0.5, 0.51]]), "sum to 1; give softmax"),
+        (torch.tensor([[1.5, -0.5]]), "at least 0; got -0.5"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            stated_information(probs)

@@ -1,4 +1,4 @@
-"""Takes memory until there is none: without writing to it, so that what ends it is the memory and not the time that filling takes."""
+"""Takes memory until there is none. Does not write to it: so it is memory that ends it, and not the time that filling takes."""
 
 CODE = """
 def responsibilities(log_joint):
