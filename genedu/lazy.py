@@ -11,8 +11,14 @@ from typing import Any
 
 
 def lazy(package: str, files: dict[str, list[str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package whose file `f` defines the names `files[f]`."""
+    """`__getattr__`, `__dir__` and `__all__` of a package whose file `f` defines the names `files[f]`.
+
+    Raises:
+        ValueError: a name that is also a file's: once imported, the file would stand in its place.
+    """
     where = {name: file for file, names in files.items() for name in names}
+    if both := where.keys() & files.keys():
+        raise ValueError(f"no file of {package} may be named as something in the package, got {sorted(both)}")
 
     def get(name: str) -> Any:
         if name not in where:

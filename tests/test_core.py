@@ -116,6 +116,12 @@ def test_names_are_found_when_first_used():
         get("Pallete")
 
 
+def test_a_file_named_as_its_function_is_refused():
+    """After `from genedu.nn import Cost, cost` the second name would be the file."""
+    with pytest.raises(ValueError, match=r"no file of genedu.nn may be named .* got \['cost'\]"):
+        lazy.lazy("genedu.nn", {"cost": ["Cost", "cost"]})
+
+
 def test_levels_of_lets_levels_pass_and_teaches():
     x = torch.tensor([[0, 16], [3, 4]])
     assert levels_of(x, 17, (2,)) is x and levels_of(x, 17, (None,)) is x

@@ -11,8 +11,8 @@ its source (a logit s(x), high for data) and its class (K logits c(x)). The pape
 So we descend -L_S - w L_C (at zero logits 2 log 2 + 2 w log K) and, for the generator, L_S - w L_C over its samples, or with
 "non_saturating" -E_fake[log D] in place of L_S. Both sides *raise* L_C: a game in L_S, a joint venture in L_C.
 That has a price. Where samples are data L_S has no slope, but -E_fake[log C*] is H(y|x), the doubt which class a row is of. It
-falls if samples leave the places where classes overlap. So p is no fixed point of the game unless the classes are apart: a
-divergence of q(y|x) from C would have -H_q(y|x) as a second term, and that is missing.
+falls if samples leave the places where classes overlap. So p is no fixed point of the game unless the classes are apart, or all
+alike: a divergence of q(y|x) from C would have -H_q(y|x) as a second term, and that is missing.
 With `wasserstein` s(x) is a critic's score and -L_S is  E_fake[s] - E_data[s] + penalty, the generator's  -E_fake[s].
 
 Source:   A. Odena, C. Olah, J. Shlens, "Conditional Image Synthesis with Auxiliary Classifier GANs", ICML 2017, arXiv 1610.09585:
@@ -99,8 +99,8 @@ class AuxiliaryClassifierGAN(nn.Module):
         self.register_buffer("origin", torch.zeros(latent))
         self.register_buffer("log_prior", prior_of(class_prior, classes))
         pixels = math.prod(shape)
-        self.generator = generator or Joined(dense_generator(latent + classes, 3 * [hidden], shape))
-        self.discriminator = discriminator or dense_discriminator(pixels, 3 * [hidden], 1 + classes)
+        self.generator = Joined(dense_generator(latent + classes, 3 * [hidden], shape)) if generator is None else generator
+        self.discriminator = dense_discriminator(pixels, 3 * [hidden], 1 + classes) if discriminator is None else discriminator
         self.averaged = moving_average(self.generator, average) if average else None
         self.classes, self.weight, self.wasserstein, self.penalty = classes, weight, wasserstein, penalty
         self.how, self.shape, self.steps, self.r1 = loss, tuple(shape), steps, r1
@@ -110,7 +110,11 @@ class AuxiliaryClassifierGAN(nn.Module):
         return standard_normal(self.origin)
 
     def generate(self, y: Tensor) -> Tensor:
-        """One sample of the generator that plays for each class, with a gradient to its weights: [n] -> [n, *shape]."""
+        """One sample of the generator that plays for each class, with a gradient to its weights: [n] -> [n, *shape].
+
+        Raises:
+            ValueError: the generator does not return that.
+        """
         x = self.generator(self.prior().sample((len(y),)), one_hot_rows(y, self.classes, self.origin.dtype))  # [n, *shape]
         return checked_sample(x, len(y), self.shape)
 

@@ -7,8 +7,9 @@ said to be. A fine 3 where a 5 was asked for is a forgery too: D has seen data w
     for a fixed G the best D is  D*(x, y) = p(x|y) / (p(x|y) + q(x|y)),  q(x|y) the law of G(z, y)          (2)
     its value is  -log 4 + 2 E_y[JSD(p(x|y), q(x|y))],  least where q(x|y) = p(x|y) for every y             (3)
 
-(2) needs samples made for labels as frequent as the data's, else p(y)/q(y) enters D* and D judges the label, not the row: we take
-the labels of the minibatch. If D does not see y, (3) is 2 JSD(p(x), q(x)) - log 4, which any mix of classes makes least.
+(2) needs samples made for labels as frequent as the data's, else p(y)/q(y) enters D* and D judges the label as well: we take
+the labels of the minibatch. If D does not see y, (3) is 2 JSD(p(x), q(x)) - log 4, least wherever q(x) = p(x), whatever
+class a sample was asked to be.
 
 Source:   M. Mirza, S. Osindero, "Conditional Generative Adversarial Nets", 2014, arXiv 1411.1784: (1) is eq. 2. (2) and (3) are
           Goodfellow's eq. 2 and 6 for each y.
@@ -17,6 +18,7 @@ Differs:  y is no latent variable, as the slide's heading has it, but seen with 
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -85,10 +87,10 @@ class ConditionalGAN(nn.Module):
         self.register_buffer("origin", torch.zeros(latent))
         self.register_buffer("log_prior", prior_of(class_prior, classes))
         pixels = math.prod(shape)
-        self.generator = generator or Joined(dense_generator(latent + classes, 3 * [hidden], shape))
-        self.discriminator = discriminator or Joined(
-            mlp(pixels + classes, hidden, hidden, hidden, 1, activation=lambda: nn.LeakyReLU(0.2))
-        )
+        self.generator = Joined(dense_generator(latent + classes, 3 * [hidden], shape)) if generator is None else generator
+        if discriminator is None:
+            discriminator = Joined(mlp(pixels + classes, hidden, hidden, hidden, 1, activation=partial(nn.LeakyReLU, 0.2)))
+        self.discriminator = discriminator
         self.averaged = moving_average(self.generator, average) if average else None
         self.classes, self.how, self.shape, self.steps, self.r1 = classes, loss, tuple(shape), steps, r1
 
@@ -97,7 +99,11 @@ class ConditionalGAN(nn.Module):
         return standard_normal(self.origin)
 
     def generate(self, y: Tensor) -> Tensor:
-        """One sample of the generator that plays for each class, with a gradient to its weights: [n] -> [n, *shape]."""
+        """One sample of the generator that plays for each class, with a gradient to its weights: [n] -> [n, *shape].
+
+        Raises:
+            ValueError: the generator does not return that.
+        """
         x = self.generator(self.prior().sample((len(y),)), one_hot_rows(y, self.classes, self.origin.dtype))  # [n, *shape]
         return checked_sample(x, len(y), self.shape)
 

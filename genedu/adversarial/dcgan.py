@@ -2,22 +2,23 @@ r"""DCGAN: the game of `gan.py` between two convolutional networks that are buil
 
 Nothing is new in the loss. A list of rules was found by trying which architectures train at all:
 
-    G and D resize by convolutions of stride 2, not by pooling; no dense hidden layers                      (1)
+    G and D resize by convolutions of stride 2, not by pooling; no dense layers but G's first               (1)
     batch norm in G and D, but not at G's output and not at D's input                                       (2)
     ReLU in G, leaky ReLU with slope 0.2 in D; images are in [0, 1], by a sigmoid at G's end                (3)
     weights start as N(0, 0.02^2); Adam with momentum 0.5                                                   (4)
     D sees data in one batch and samples in another                                                         (5)
 
 Batch norm ties the rows of a batch together: a logit depends on the other rows. At G's output or D's input it would hide how
-bright and how contrasted an image is. By (5) all rows of a batch are of one kind; in a mixed batch the mean that is taken off
-tells D how different the two kinds are, and is another one when only samples come, in G's move. A sample is drawn with the
-running mean and deviation, so that it does not depend on its neighbours.
+bright and how contrasted the images of a batch are together. By (5) all rows of a batch are of one kind; in a mixed batch the
+mean that is taken off tells D how different the two kinds are, and is another one when only samples come, in G's move. A sample
+is drawn with the running mean and deviation, so that it does not depend on its neighbours.
 
 Source:   A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative
-          Adversarial Networks", ICLR 2016, section 3: (1) to (3); section 4: (4).
+          Adversarial Networks", ICLR 2016, section 3: (1) to (3); section 4: the slope 0.2, (4).
 Lecture:  "DCGAN".
 Differs:  the slide says "use batch normalization"; (2) says where. (5) is in the authors' code, not among their rules. The
-          averaged generator is not theirs. Kernels and sides: `genedu/nn/strided.py`. No R1: it asks for rows that do not talk.
+          averaged generator is not theirs. Their images are in [-1, 1], by a tanh, their noise is uniform. Kernels and sides:
+          `genedu/nn/strided.py`. No R1: it asks for rows that do not talk.
 """
 
 import torch
@@ -48,8 +49,8 @@ class DCGAN(nn.Module):
         mixed: break rule (5): data and samples go through D in one batch.
 
     Raises:
-        ValueError: an unknown loss, norm or resize; latent, rows or width below 1; a shape that is none of these; average not in
-            [0, 1).
+        ValueError: an unknown loss; latent or rows below 1; average not in [0, 1); where a default network is built also an
+            unknown norm or resize, a width below 1, a shape that is none of these.
     """
 
     origin: Tensor  # [Z], knows device and dtype
@@ -77,8 +78,8 @@ class DCGAN(nn.Module):
         if min(latent, rows) < 1:
             raise ValueError(f"latent and rows must be at least 1, got {latent} and {rows}")
         how = {"width": width, "norm": norm, "resize": resize, "init": init}
-        self.generator = generator or strided_generator(latent, shape, **how)  # eq. (1) to (4)
-        self.discriminator = discriminator or strided_discriminator(shape, slope=slope, **how)
+        self.generator = strided_generator(latent, shape, **how) if generator is None else generator  # eq. (1) to (4)
+        self.discriminator = strided_discriminator(shape, slope=slope, **how) if discriminator is None else discriminator
         self.averaged = moving_average(self.generator, average) if average else None
         self.how, self.shape, self.rows, self.mixed = loss, tuple(shape), rows, mixed
         self.register_buffer("origin", torch.zeros(latent))
@@ -88,7 +89,11 @@ class DCGAN(nn.Module):
         return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
-        """n samples of the generator that plays, in one batch, with a gradient to its weights: [n, C, S, S]."""
+        """n samples of the generator that plays, in one batch, with a gradient to its weights: [n, C, S, S].
+
+        Raises:
+            ValueError: the generator does not return that.
+        """
         return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, C, S, S]
 
     def discriminate(self, x: Tensor) -> Tensor:
@@ -105,7 +110,7 @@ class DCGAN(nn.Module):
         Raises:
             ValueError: x is not [batch, C, S, S] with batch >= 1 and values in [0, 1].
         """
-        x = data_rows(x, self.shape, self.origin.dtype, image=True)
+        x = data_rows(x, self.shape, self.origin.dtype)
         with torch.no_grad():
             fake = self.generate(len(x))
         if self.mixed:

@@ -71,8 +71,8 @@ class GAN(nn.Module):
             raise ValueError(f"latent, steps and rows must be at least 1, got {latent}, {steps} and {rows}")
         if not 0 <= r1 < math.inf:
             raise ValueError(f"r1 must be at least 0 and finite, got {r1}")
-        self.generator = generator or dense_generator(latent, 3 * [hidden], shape)
-        self.discriminator = discriminator or dense_discriminator(math.prod(shape), 3 * [hidden])
+        self.generator = dense_generator(latent, 3 * [hidden], shape) if generator is None else generator
+        self.discriminator = dense_discriminator(math.prod(shape), 3 * [hidden]) if discriminator is None else discriminator
         self.averaged = moving_average(self.generator, average) if average else None
         self.how, self.shape, self.steps, self.rows, self.r1 = loss, tuple(shape), steps, rows, r1
         self.register_buffer("origin", torch.zeros(latent))
@@ -82,7 +82,11 @@ class GAN(nn.Module):
         return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
-        """n samples of the generator that plays, with a gradient to its weights: [n, *shape]."""
+        """n samples of the generator that plays, with a gradient to its weights: [n, *shape].
+
+        Raises:
+            ValueError: the generator does not return that.
+        """
         return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, *shape]
 
     def discriminate(self, x: Tensor) -> Tensor:
@@ -97,7 +101,7 @@ class GAN(nn.Module):
         """-V of (1) from as many samples as data, and R1: [B, *shape] -> scalar, nats. No gradient reaches the generator.
 
         Raises:
-            ValueError: x is not finite [batch, *shape] with batch >= 1.
+            ValueError: x is not finite [batch, *shape], images in [0, 1], with batch >= 1.
         """
         x = data_rows(x, self.shape, self.origin.dtype)
         with torch.no_grad():

@@ -14,7 +14,8 @@ helps Q to read them, which a net of Q's own, fed with samples alone, would have
 
 Source:   X. Chen, Y. Duan, R. Houthooft, J. Schulman, I. Sutskever, P. Abbeel, "InfoGAN", NIPS 2016: (1) is eq. 6, (2) eq. 4-5.
 Lecture:  "InfoGAN", "Representation learning".
-Differs:  the gain is ours, and so is the ceiling in (3) (the authors fix sigma, too); R1 and averaging are as in `GAN`.
+Differs:  G descends -log D, not log(1 - D) as (1) has it; the noise is normal, theirs is even. The gain is ours, and so is the
+          ceiling in (3) (the authors fix sigma, too); R1 and averaging are as in `GAN`.
 """
 
 import math
@@ -27,7 +28,7 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 from torch.nn.functional import one_hot, softplus
 
 from genedu.adversarial.losses import discriminator_loss, generator_loss, r1_penalty
-from genedu.adversarial.parts import data_rows, dense_generator
+from genedu.adversarial.parts import checked_sample, data_rows, dense_generator
 from genedu.core import Player, check_values
 from genedu.nn import follow, mlp, moving_average
 
@@ -53,7 +54,8 @@ class InfoGAN(nn.Module):
         latent, shape, rows, r1, average, hidden: as in `GAN`; latent is the length of the noise alone.
 
     Raises:
-        ValueError: categories, latent or rows below 1; continuous, weight or r1 below 0; sigma not above 0.
+        ValueError: categories, latent or rows below 1; continuous, weight or r1 below 0; sigma not above 0;
+            average not in [0, 1).
     """
 
     origin: Tensor  # [latent], knows device and dtype
@@ -84,14 +86,16 @@ class InfoGAN(nn.Module):
         if sigma is not None and not 0 < sigma < math.inf:
             raise ValueError(f"sigma must be above 0 and finite, or None to be learnt, got {sigma}")
         pixels, features = math.prod(shape), features or hidden
-        self.generator = generator or dense_generator(latent + categories + continuous, 3 * [hidden], shape)
-        bends = partial(nn.LeakyReLU, 0.2)
-        self.trunk = trunk or nn.Sequential(nn.Flatten(), mlp(pixels, hidden, hidden, features, activation=bends), bends())
+        inputs, bends = latent + categories + continuous, partial(nn.LeakyReLU, 0.2)
+        self.generator = dense_generator(inputs, 3 * [hidden], shape) if generator is None else generator
+        if trunk is None:
+            trunk = nn.Sequential(nn.Flatten(), mlp(pixels, hidden, hidden, features, activation=bends), bends())
+        self.trunk = trunk
         self.discriminator = nn.Linear(features, 1)
         self.recogniser = nn.Linear(features, categories + continuous * (1 if sigma else 2))
         self.averaged = moving_average(self.generator, average) if average else None
         self.categories, self.continuous, self.weight, self.gain, self.sigma = categories, continuous, weight, gain, sigma
-        self.shape, self.rows, self.r1 = tuple(shape), rows, r1
+        self.shape, self.width, self.rows, self.r1 = tuple(shape), features, rows, r1
         self.register_buffer("origin", torch.zeros(latent))
 
     def draw(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -105,17 +109,36 @@ class InfoGAN(nn.Module):
         """The generator's input, noise, gain times one-hot, numbers: [n, latent], [n], [n, C] -> [n, latent + K + C]."""
         return torch.cat([z, self.gain * one_hot(c, self.categories).to(z), u.to(z)], 1)
 
+    def generate(self, z: Tensor, c: Tensor, u: Tensor) -> Tensor:
+        """Samples of the generator that plays, with a gradient to its weights: as `assemble` -> [n, *shape].
+
+        Raises:
+            ValueError: the generator does not return that.
+        """
+        return checked_sample(self.generator(self.assemble(z, c, u)), len(z), self.shape)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the discriminator and Q read, the trunk's output: [B, *shape] -> [B, features].
+
+        Raises:
+            ValueError: the trunk does not return that.
+        """
+        h = self.trunk(x)
+        if h.shape != (len(x), self.width):
+            raise ValueError(f"the trunk must return [batch, features] = {[len(x), self.width]}, got {list(h.shape)}")
+        return h
+
     def discriminate(self, x: Tensor) -> Tensor:
         """The discriminator's logits, high for data: [B, *shape] -> [B]."""
-        return self.discriminator(self.trunk(x)).view(len(x))  # [B]
+        return self.discriminator(self.features(x)).view(len(x))  # [B]
 
     def codes(self, x: Tensor) -> Codes:
         """Q(c|x) and Q(u|x): what the recogniser reads from pictures [B, *shape].
 
         Raises:
-            ValueError: x is not finite [B, *shape] with B >= 1.
+            ValueError: x is not finite [B, *shape], images in [0, 1], with B >= 1; the trunk does not return [B, features].
         """
-        return self._read(self.trunk(data_rows(x, self.shape, self.origin.dtype)))
+        return self._read(self.features(data_rows(x, self.shape, self.origin.dtype)))
 
     def _read(self, h: Tensor) -> Codes:
         out = self.recogniser(h)  # [B, K + C or K + 2 C]
@@ -139,13 +162,13 @@ class InfoGAN(nn.Module):
         """-V - weight L of (1) from as many samples as data, and R1: [B, *shape] -> scalar, nats. Leaves the generator alone.
 
         Raises:
-            ValueError: x is not finite [batch, *shape] with batch >= 1.
+            ValueError: x is not finite [batch, *shape], images in [0, 1], with batch >= 1.
         """
         x = data_rows(x, self.shape, self.origin.dtype)
         z, c, u = self.draw(len(x))
         with torch.no_grad():
-            fake = self.generator(self.assemble(z, c, u))  # [B, *shape]
-        h = self.trunk(fake)  # [B, features]
+            fake = self.generate(z, c, u)  # [B, *shape]
+        h = self.features(fake)  # [B, features]
         loss = discriminator_loss(self.discriminate(x), self.discriminator(h).view(len(x)))
         loss = loss - self.weight * sum(self.bounds(self._read(h), c, u))  # eq. (1)
         return loss + self.r1 / 2 * r1_penalty(self.discriminate, x) if self.r1 else loss
@@ -153,7 +176,7 @@ class InfoGAN(nn.Module):
     def generator_loss(self, _: None = None) -> Tensor:
         """What the generator descends, the non-saturating loss of `GAN` - weight L, from `rows` samples: a scalar, nats."""
         z, c, u = self.draw(self.rows)
-        h = self.trunk(self.generator(self.assemble(z, c, u)))  # [rows, features]
+        h = self.features(self.generate(z, c, u))  # [rows, features]
         loss = generator_loss(self.discriminator(h).view(self.rows))
         return loss - self.weight * sum(self.bounds(self._read(h), c, u))  # eq. (1)
 
@@ -166,14 +189,18 @@ class InfoGAN(nn.Module):
             numbers: [C] for all, or [n, C]; beyond (-1, 1) the generator extrapolates.
 
         Raises:
-            ValueError: a category out of range, or not n of them; numbers of another shape.
+            ValueError: a category out of range or no whole number, or not n of them; numbers not finite or of another shape.
         """
         z, c, u = self.draw(n)
         if category is not None:
-            c = _shaped("category", torch.as_tensor(category, device=c.device).long(), c)
+            c = _shaped("category", torch.as_tensor(category, device=c.device), c)
+            if c.dtype not in (torch.long, torch.int):
+                raise ValueError(f"category must be whole numbers (long), got {c.dtype}")
+            c = c.long()
             check_values(c, lambda v: (v >= 0) & (v < self.categories), f"category must be 0 to {self.categories - 1}")
         if numbers is not None:
             u = _shaped("numbers", numbers.to(u), u)
+            check_values(u, torch.isfinite, "numbers must be finite")
         return (self.averaged or self.generator)(self.assemble(z, c, u))
 
     def players(self) -> list[Player]:

@@ -6,9 +6,10 @@ do not. The discriminator is given packs of m rows drawn independently, all data
     min_G max_D  E_{x_1..x_m ~ data}[log D(x_1, .., x_m)] + E_{x_1..x_m ~ p_g}[log(1 - D(x_1, .., x_m))]    (1)
     best D:  its logit is sum_i log p(x_i) - log q(x_i);  its value is -log 4 + 2 JSD(p^m, q^m)             (2)
 
-with p the data's law, q = p_g, and p^m the law of m independent rows. JSD(p^m, q^m) grows with m unless q = p, but not at the
-same rate for all q: of two q equally far from p in total variation, the one that leaves out a part of the data is farther in
-packs than the one that is a little wrong everywhere. m = 1 is the GAN. The generator is the same as ever: it makes one row.
+with p the data's law, q = p_g, and p^m the law of m independent rows. JSD(p^m, q^m) grows with m unless q = p or the two do not
+overlap at all. So does the total variation, but not at the same rate for all q: of two q equally far from p, the one that leaves
+out a part of the data is farther in packs than the one that is a little wrong everywhere. m = 1 is the GAN. The generator is the
+same as ever: it makes one row.
 
 Source:   Z. Lin, A. Khetan, G. Fanti, S. Oh, "PacGAN: The power of two samples in generative adversarial networks", NeurIPS 2018.
           (2) is Goodfellow's eq. 2 and 6 for p^m and q^m.
@@ -76,8 +77,10 @@ class PackedGAN(nn.Module):
             raise ValueError(f"rows must be a multiple of pack, got {rows} and {pack}: packs are full")
         if not 0 <= r1 < math.inf:
             raise ValueError(f"r1 must be at least 0 and finite, got {r1}")
-        self.generator = generator or dense_generator(latent, 3 * [hidden], shape)
-        self.discriminator = discriminator or dense_discriminator(pack * math.prod(shape), 3 * [hidden])
+        self.generator = dense_generator(latent, 3 * [hidden], shape) if generator is None else generator
+        self.discriminator = (
+            dense_discriminator(pack * math.prod(shape), 3 * [hidden]) if discriminator is None else discriminator
+        )
         self.averaged = moving_average(self.generator, average) if average else None
         self.pack, self.how, self.shape, self.steps, self.rows, self.r1 = pack, loss, tuple(shape), steps, rows, r1
         self.register_buffer("origin", torch.zeros(latent))
@@ -87,7 +90,11 @@ class PackedGAN(nn.Module):
         return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
-        """n samples of the generator that plays, with a gradient to its weights: [n, *shape]."""
+        """n samples of the generator that plays, with a gradient to its weights: [n, *shape].
+
+        Raises:
+            ValueError: the generator does not return that.
+        """
         return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, *shape]
 
     def packs(self, x: Tensor) -> Tensor:
@@ -115,7 +122,7 @@ class PackedGAN(nn.Module):
         """Minus the value (1) from as many samples as data, and R1: [B, *shape] -> scalar, nats, a mean over packs.
 
         Raises:
-            ValueError: x is not finite [batch, *shape], with a batch of one pack or more full ones.
+            ValueError: x is not finite [batch, *shape], images in [0, 1], with a batch of one pack or more full ones.
         """
         x = data_rows(x, self.shape, self.origin.dtype)
         with torch.no_grad():

@@ -50,15 +50,15 @@ def one_a_row(out: Tensor, rows: int, *, who: str = "discriminator", what: str =
     return out.view(rows)
 
 
-def data_rows(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype, *, image: bool = False) -> Tensor:
-    """Data as a game takes them, in its dtype: finite [B, *shape], or an `image` with all of it in [0, 1].
+def data_rows(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Data as a game takes them, in its dtype: finite [B, *shape]; images, of a shape (C, H, W), with all of it in [0, 1].
 
     Raises:
         ValueError: another shape, no rows, or a number that is not finite, or not in [0, 1].
     """
     if x.shape[1:] != shape or len(x) == 0:
         raise ValueError(f"x must be [batch, {', '.join(map(str, shape))}] with batch >= 1, got {list(x.shape)}")
-    if image:
+    if len(shape) == 3:
         check_values(x, lambda v: (v >= 0) & (v <= 1), "x must be in [0, 1]")
     else:
         check_values(x, torch.isfinite, "x must be finite")

@@ -32,7 +32,8 @@ from genedu.core import check_values
 
 
 class PlugAndPlay(nn.Module):
-    """A sampler of images of a class from parts that are given. It has nothing to train, and changes no part.
+    """A sampler of images of a class from parts that are given. It has nothing to train and changes no weight of a
+    part; put parts with batch norm or dropout into eval mode.
 
     Args:
         generator: G, [N, Z] -> [N, ...], a module or a function that lets gradients through.
@@ -93,9 +94,9 @@ class PlugAndPlay(nn.Module):
         with torch.enable_grad():
             h = h.detach().requires_grad_()
             log_p = self.log_class(h, y)  # [N]
-            if not log_p.requires_grad:
-                raise ValueError("log p(y | G(h)) has no gradient: generator and classifier must not run under torch.no_grad")
-            (slope,) = torch.autograd.grad(log_p.sum(), h)  # [N, Z]
+            slope = torch.autograd.grad(log_p.sum(), h, allow_unused=True)[0] if log_p.requires_grad else None  # [N, Z]
+        if slope is None:
+            raise ValueError("log p(y | G(h)) has no gradient: generator and classifier must not run under torch.no_grad")
         with torch.no_grad():
             likely = self.denoiser(h)  # [N, Z]
             if likely.shape != h.shape:

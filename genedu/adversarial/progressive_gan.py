@@ -24,6 +24,8 @@ Differs:  images are in [0, 1], and samples are clamped to it: a sigmoid would k
           takes the slope of the sum of all scores, as the authors' code does, though by (3) a row moves the others' a little.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -54,8 +56,8 @@ class ProgressiveGAN(nn.Module):
         average: decay of the moving average of the generator's weights, which then draws the samples; 0 is none.
 
     Raises:
-        ValueError: sides that are none of these; channels, latent, base, cap, steps or rows below 1; penalty or drift below 0;
-            average not in [0, 1).
+        ValueError: sides that are none of these; channels, latent, base, cap, steps or rows below 1; penalty or drift below 0 or
+            not finite; average not in [0, 1).
     """
 
     origin: Tensor  # [Z], knows device and dtype
@@ -82,8 +84,8 @@ class ProgressiveGAN(nn.Module):
             raise ValueError(f"max_resolution must be start (2 or more) doubled, got {max_resolution} from {start}")
         if min(channels, latent, base, cap, steps, rows) < 1:
             raise ValueError("channels, latent, base, cap, steps and rows must be at least 1")
-        if min(penalty, drift) < 0:
-            raise ValueError(f"penalty and drift must be at least 0, got {penalty} and {drift}")
+        if not (0 <= penalty < math.inf and 0 <= drift < math.inf):
+            raise ValueError(f"penalty and drift must be at least 0 and finite, got {penalty} and {drift}")
         self.sides = [start * 2**i for i in range(doublings + 1)]
         widths = growing_widths(self.sides, base, cap)
         self.generator = GrowingGenerator(latent, channels, self.sides, widths, grey=grey)  # eq. (1), (2)
@@ -136,7 +138,7 @@ class ProgressiveGAN(nn.Module):
         Raises:
             ValueError: x is not [batch, *shape] with batch >= 1 and values in [0, 1].
         """
-        x = at_stage(data_rows(x, self.shape, self.origin.dtype, image=True), self.side, self.alpha)  # [B, C, side, side]
+        x = at_stage(data_rows(x, self.shape, self.origin.dtype), self.side, self.alpha)  # [B, C, side, side]
         with torch.no_grad():
             fake = self.generate(len(x))
         real = self.score(x)  # [B]

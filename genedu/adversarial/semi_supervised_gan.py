@@ -23,6 +23,7 @@ Differs:  a batch is (x, y) with y = -1 where the label is not known; (3) is a m
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -74,15 +75,16 @@ class SemiSupervisedGAN(nn.Module):
         if min(classes, latent, rows) < 1:
             raise ValueError(f"classes, latent and rows must be at least 1, got {classes}, {latent} and {rows}")
         pixels = math.prod(shape)
-        self.generator = generator or dense_generator(latent, 2 * [hidden], shape)
-        self.discriminator = discriminator or nn.Sequential(
-            nn.Flatten(), nn.Dropout(dropout), *mlp(pixels, hidden, hidden, hidden, classes, activation=lambda: nn.LeakyReLU(0.2))
-        )
-        if not isinstance(self.discriminator, nn.Sequential) or len(self.discriminator) < 2:
+        self.generator = dense_generator(latent, 2 * [hidden], shape) if generator is None else generator
+        if discriminator is None:
+            body = mlp(pixels, hidden, hidden, hidden, classes, activation=partial(nn.LeakyReLU, 0.2))
+            discriminator = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), *body)
+        if not isinstance(discriminator, nn.Sequential) or len(discriminator) < 2:
             raise ValueError(
                 "the discriminator must be an nn.Sequential of two parts or more, the last of which makes logits of features: "
                 "nn.Sequential(body, nn.Linear(features, classes))"
             )
+        self.discriminator = discriminator
         self.averaged = moving_average(nn.ModuleList([self.generator, self.discriminator]), average) if average else None
         self.classes, self.shape, self.feature_matching, self.rows = classes, tuple(shape), feature_matching, rows
         self.register_buffer("origin", torch.zeros(latent))
@@ -92,7 +94,11 @@ class SemiSupervisedGAN(nn.Module):
         return standard_normal(self.origin)
 
     def generate(self, n: int) -> Tensor:
-        """n samples of the generator that plays, with a gradient to its weights: [n, *shape]."""
+        """n samples of the generator that plays, with a gradient to its weights: [n, *shape].
+
+        Raises:
+            ValueError: the generator does not return that.
+        """
         return checked_sample(self.generator(self.prior().sample((n,))), n, self.shape)  # [n, *shape]
 
     def class_logits(self, x: Tensor) -> Tensor:
@@ -120,7 +126,8 @@ class SemiSupervisedGAN(nn.Module):
         """(3) + (4), with as many samples as rows: (x, y) or x -> scalar, nats. No gradient reaches the generator.
 
         Raises:
-            ValueError: x is not finite [batch, *shape] with batch >= 1; y is not one of -1, 0 .. K - 1 for each row, or never -1.
+            ValueError: x is not finite [batch, *shape], images in [0, 1], with batch >= 1; y is not one of -1, 0 .. K - 1 for
+                each row, or never -1.
         """
         x, y = self._columns(batch)
         with torch.no_grad():

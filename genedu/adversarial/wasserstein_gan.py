@@ -12,8 +12,9 @@ W1. In one dimension, with F the distribution functions and m the density of x^,
 
     -min_f (2) = W1 + 1/(4 lambda) int (F_g - F_data)^2 / m dx,    at |f'| = 1 + |F_g - F_data| / (2 lambda m)              (4)
 
-always too much, the less so the larger lambda. Two points that lie d apart have F_g - F_data = 1 and m = 1/d between them: the
-slope is 1 + d / (2 lambda), the value d + d^2 / (4 lambda). With lambda = 0 nothing holds f, and (2) has no minimum.
+always too much unless the laws agree, the less so the larger lambda. Two points that lie d apart have |F_g - F_data| = 1 and
+m = 1/d between them: the slope is 1 + d / (2 lambda), the value d + d^2 / (4 lambda). With lambda = 0 nothing holds f, and where
+the laws differ (2) has no minimum.
 
 Source:   M. Arjovsky, S. Chintala, L. Bottou, "Wasserstein GAN", ICML 2017: (1) is the dual form that it starts from;
           I. Gulrajani et al., "Improved Training of Wasserstein GANs", NIPS 2017: (2) is eq. 3, lambda 10, five steps a round.
@@ -72,9 +73,11 @@ class WassersteinGAN(nn.Module):
             raise ValueError(f"latent, steps and rows must be at least 1, got {latent}, {steps} and {rows}")
         if not 0 <= penalty < math.inf:
             raise ValueError(f"penalty must be at least 0 and finite, got {penalty}")
-        self.generator = generator or dense_generator(latent, 3 * [hidden], shape)
+        self.generator = dense_generator(latent, 3 * [hidden], shape) if generator is None else generator
         body = mlp(math.prod(shape), hidden, hidden, hidden, activation=lambda: nn.LeakyReLU(0.2))
-        self.critic = critic or nn.Sequential(nn.Flatten(), body, nn.LeakyReLU(0.2), nn.Linear(hidden, 1, bias=False))
+        self.critic = (
+            nn.Sequential(nn.Flatten(), body, nn.LeakyReLU(0.2), nn.Linear(hidden, 1, bias=False)) if critic is None else critic
+        )
         self.averaged = moving_average(self.generator, average) if average else None
         self.shape, self.penalty, self.steps, self.rows = tuple(shape), penalty, steps, rows
         self.register_buffer("origin", torch.zeros(latent))
@@ -103,7 +106,7 @@ class WassersteinGAN(nn.Module):
         """(2), from as many samples as data: [B, *shape] -> scalar. No gradient reaches the generator.
 
         Raises:
-            ValueError: x is not finite [batch, *shape] with batch >= 1.
+            ValueError: x is not finite [batch, *shape], images in [0, 1], with batch >= 1.
         """
         x = data_rows(x, self.shape, self.origin.dtype)
         with torch.no_grad():

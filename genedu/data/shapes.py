@@ -69,7 +69,7 @@ def render(labels: Tensor, size: int = 16) -> Tensor:
     height = side * math.sqrt(3) / 2
     slope = math.sqrt(3) / 2 * x.abs() - 0.5 * (y + height / 2)
     triangle = torch.maximum(slope, y - height / 2)
-    d = torch.stack([disc, square, triangle], 1)[torch.arange(len(labels)), shape]  # [N, S, S]
+    d = torch.stack([disc, square, triangle], 1)[torch.arange(len(labels), device=labels.device), shape]  # [N, S, S]
 
     cover = (0.5 - d * size).clamp(0, 1).unsqueeze(1)  # [N, 1, S, S], eq. (2)
     paint = torch.tensor(COLOURS, device=labels.device)[colour].view(-1, 3, 1, 1)
@@ -81,7 +81,7 @@ def combinations() -> Tensor:
     return torch.cartesian_prod(*[torch.arange(len(values)) for values in FACTORS.values()])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shapes:
     """Pictures `[N, 3, S, S]` in [0, 1] and levels `[N, 5]` (long), in three parts drawn independently; the factors' names."""
 

@@ -1,4 +1,4 @@
-"""Styles: five kinds of abstract pictures, drawn by rule. Which kind it is lies in the form alone, not in the colours.
+"""Styles: five kinds of abstract pictures, drawn by rule. The paint does not tell which kind it is: each comes in all three.
 
 Real paintings of a style have no formula; here each style is a rule with a few random numbers, so that a new picture of it can
 always be drawn, and whether a sample is one can be asked. For a pixel at (u, v) in [0, 1]^2, paper a and paint b:

@@ -47,13 +47,14 @@ def matched_accuracy(codes: Tensor, labels: Tensor, *, how: str = "one_to_one") 
 
 
 def matching(codes: Tensor, labels: Tensor) -> dict[int, int]:
-    """The best one-to-one matching in (1), code -> class; codes that get no class are left out.
+    """The best one-to-one matching in (1), code -> class; codes without a class that they came with are left out.
 
     Raises:
         ValueError: not whole numbers from 0, [N] both.
     """
-    rows, columns = linear_sum_assignment(joint_counts(codes, labels).cpu().numpy(), maximize=True)
-    return dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    counts = joint_counts(codes, labels)
+    rows, columns = linear_sum_assignment(counts.cpu().numpy(), maximize=True)
+    return {a: b for a, b in zip(rows.tolist(), columns.tolist(), strict=True) if counts[a, b] > 0}
 
 
 def mutual_information(codes: Tensor, labels: Tensor, *, correct: bool = True) -> float:
@@ -97,13 +98,14 @@ def chance(score: Callable[[Tensor, Tensor], float], codes: Tensor, labels: Tens
 
 
 def quantile_bins(values: Tensor, bins: int) -> Tensor:
-    """Which of `bins` parts of nearly equal size a number is in, the smallest in part 0: [N] -> [N] (long). For (2).
+    """Which of `bins` parts a number is in, the smallest in part 0, of nearly equal size if no two are alike: [N] -> [N] (long).
 
     Raises:
-        ValueError: values are not [N] with N >= bins >= 2.
+        ValueError: values are not finite floats [N] with N >= bins >= 2.
     """
-    if values.dim() != 1 or not 2 <= bins <= len(values):
-        raise ValueError(f"values must be [N], with N >= bins >= 2, got {list(values.shape)} and {bins} bins")
+    if values.dim() != 1 or not values.is_floating_point() or not 2 <= bins <= len(values):
+        raise ValueError(f"values must be floats [N], N >= bins >= 2, got {values.dtype} {list(values.shape)} and {bins} bins")
+    check_values(values, torch.isfinite, "values must be finite")
     inner = torch.arange(1, bins, device=values.device, dtype=values.dtype) / bins
     return torch.bucketize(values.contiguous(), values.quantile(inner))  # [N]
 

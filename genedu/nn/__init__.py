@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy(
         "averaging": ["follow", "moving_average"],
         "instance_noise": ["InstanceNoise"],
         "draw": ["draw_bits", "draw_levels"],
-        "cost": ["Cost", "cost"],
+        "costs": ["Cost", "cost"],
         "equalised": ["EqualisedConv2d"],
         "growing": ["GrowingCritic", "GrowingGenerator", "at_stage", "double", "growing_widths", "halve"],
         "masked_conv": ["MaskedConv2d"],

@@ -1,6 +1,6 @@
 """Equalised learning rate: weights are kept at size one, and scaled to He's size each time they are used.
 
-    out = a (c w) x + b,   w ~ N(0, 1) at the start,   c = gain / sqrt(fan in)                              (1)
+    out = (c w) * x + b,   * a convolution,   w ~ N(0, 1) at the start,   c = gain / sqrt(fan in)           (1)
 
 With gain = sqrt 2 the products c w have the standard deviation that He et al. derive for ReLU networks: the variance of the
 layers' outputs neither grows nor shrinks with depth. They could be drawn with that deviation at once, and the network would be

@@ -10,7 +10,8 @@ side R/2 to R mixes the old way and the new one, so that nothing jumps:
 
 double copies each pixel into 2 x 2, halve is the mean of 2 x 2. alpha = 0 is the old network, alpha = 1 has no old way.
 
-Source:   T. Karras et al., ICLR 2018, figure 2: (1), (2); section 2 (3); table 2 and the authors' code: (4), base 16384, cap 512.
+Source:   T. Karras et al., ICLR 2018, figure 2: (1), (2); section 2 (3); table 2: (4), base 16384, cap 512 (the
+          authors' code has the same as 8192 over R/2).
 Differs:  images are in [0, 1] where the authors' are in [-1, 1]: the colours start around `grey`, with half the gain. Like theirs
           they are linear in the features and may leave the range.
 """

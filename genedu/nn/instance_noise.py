@@ -2,8 +2,8 @@ r"""Instance noise: what a discriminator sees is blurred by noise, data and samp
 
     x <- x + sigma eps,   eps ~ N(0, I)  in training;  x itself otherwise                                   (1)
 
-Two laws that lie on thin sheets can always be told apart; behind noise they overlap, and the discriminator's slope says where
-to go. A recogniser behind noise cannot hide a code in a few faint pixels: codes must differ by more than the noise.
+Two laws that lie on two different thin sheets can nearly always be told apart; behind noise they overlap, and the discriminator's
+slope says where to go. A recogniser behind noise cannot hide a code in a few faint pixels: codes must differ by more than noise.
 
 Source:   C. Sonderby, J. Caballero, L. Theis, W. Shi, F. Huszar, "Amortised MAP Inference for Image Super-resolution", ICLR 2017;
           M. Arjovsky, L. Bottou, "Towards Principled Methods for Training Generative Adversarial Networks", ICLR 2017.

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "style": ["PALETTE", "STYLE"],
         "images": ["image_grid", "image_rows"],
-        "curves": ["curves", "histograms", "loss_history"],
+        "lines": ["curves", "histograms", "loss_history"],
         "strokes": ["ink"],
         "texts": ["text_rows"],
         "plane": ["decision_map", "density_map", "ellipses", "points"],

@@ -212,6 +212,19 @@ def test_bad_data_say_what_must_hold(x, words):
         small().discriminator_loss(x)
 
 
+def test_images_must_be_in_0_to_1_and_vectors_need_not():
+    x = torch.randint(17, (4, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"x must be in \[0, 1\]; got"):
+        GAN(shape=(1, 4, 4)).discriminator_loss(x)
+    assert GAN(shape=(16,)).discriminator_loss(x.flatten(1)).isfinite()
+
+
+def test_an_empty_network_is_a_network():
+    """`nn.Sequential()` has length 0, and must not be taken for none."""
+    model = GAN(nn.Sequential(), latent=2)
+    assert not list(model.generator.parameters()) and model.generate(3).shape == (3, 2)
+
+
 def test_networks_of_a_wrong_shape_are_named():
     with pytest.raises(ValueError, match=r"generator must return .* = \[2, 2\], got \[2, 3\]"):
         GAN(nn.Linear(8, 3)).generate(2)

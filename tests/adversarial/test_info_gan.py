@@ -247,10 +247,23 @@ def test_bad_input_says_what_must_hold():
     for door in (model.codes, model.discriminator_loss):
         with pytest.raises(ValueError, match=r"x must be \[batch, 1, 4, 4\] with batch >= 1, got \[2, 16\]"):
             door(torch.zeros(2, 16))
-        with pytest.raises(ValueError, match="finite"):
+        with pytest.raises(ValueError, match=r"x must be in \[0, 1\]; got nan"):
             door(torch.full((1, 1, 4, 4), math.nan))
     with pytest.raises(ValueError, match="category must be 0 to 2; got 3"):
         model.sample(2, category=3)
     for wrong in ({"category": torch.zeros(3).long()}, {"numbers": torch.zeros(3)}, {"numbers": torch.zeros(3, 2)}):
         with pytest.raises(ValueError, match=r"(category|numbers) must be"):
             model.sample(2, **wrong)
+    with pytest.raises(ValueError, match="category must be whole numbers"):
+        model.sample(2, category=torch.tensor([0.9, 1.9]))
+    with pytest.raises(ValueError, match="numbers must be finite"):
+        model.sample(2, numbers=torch.tensor([0.0, math.nan]))
+    with pytest.raises(ValueError, match=r"x must be in \[0, 1\]; got 2"):
+        model.discriminator_loss(X + 2)
+
+
+def test_networks_of_a_wrong_shape_are_named():
+    with pytest.raises(ValueError, match=r"generator must return .* = \[128, 1, 8, 8\], got \[128, 64\]"):
+        InfoGAN(3, 0, generator=nn.Linear(11, 64)).generator_loss()
+    with pytest.raises(ValueError, match=r"trunk must return \[batch, features\] = \[2, 7\], got \[2, 64\]"):
+        InfoGAN(3, 0, trunk=nn.Flatten(), features=7).codes(torch.zeros(2, 1, 8, 8))

@@ -210,7 +210,8 @@ def test_parts_that_do_not_fit_are_named():
         PlugAndPlay(nn.Identity(), nn.Identity(), nn.Linear(8, 3)).sample(2)
     with pytest.raises(ValueError, match=r"denoiser must return codes \[2, 8\], got \[2, 7\]"):
         PlugAndPlay(nn.Identity(), nn.Linear(8, 7), nn.Linear(8, 10)).sample(2)
-    with pytest.raises(ValueError, match=r"has no gradient: .* torch.no_grad"):
-        PlugAndPlay(torch.no_grad()(lambda h: h + 0), nn.Identity(), nn.Identity(), latent=2, classes=2).sample(2)
+    for classifier in (nn.Identity(), nn.Linear(2, 2)):  # without and with a gradient of its own
+        with pytest.raises(ValueError, match=r"has no gradient: .* torch.no_grad"):
+            PlugAndPlay(torch.no_grad()(lambda h: h + 0), nn.Identity(), classifier, latent=2, classes=2).sample(2)
     with pytest.raises(ValueError, match="steps must be at least 0"):
         gaussian().chain(2, 0, steps=-1)

@@ -98,6 +98,12 @@ def test_the_parts_are_drawn_independently():
 # errors ---------------------------------------------------------------------------------------------------------------
 
 
+def test_pictures_are_drawn_where_the_levels_are():
+    assert render(torch.zeros(2, 5, dtype=torch.long, device="meta")).device.type == "meta"
+    one = shapes(8, sizes=(2, 2, 2))
+    assert one != shapes(8, sizes=(2, 2, 2)) and hash(one) == hash(one)  # compared as objects, like all sets
+
+
 def test_bad_sizes_and_levels_are_told():
     with pytest.raises(ValueError, match="at least 8 pixels"):
         shapes(7)

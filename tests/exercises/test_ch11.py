@@ -125,7 +125,7 @@ WRONG = {
             "not seen: where does G give",
             "norm at the ends overlooked",
         ),
-        "one ReLU is enough": Wrong(but("5: not all(", "5: not any("), "otherwise than rule 5 says", "G's bend overlooked"),
+        "one ReLU is enough": Wrong(but("5: not all(", "5: not any("), "something else than rule 5 says", "G's bend overlooked"),
         "any slope": Wrong(but(" and m.negative_slope == 0.2", ""), "a slope of 0.01", "D's bend overlooked"),
         "tanh will do": Wrong(
             but("not has(g[-1], nn.Sigmoid)", "not has(g[-1], bends)"), "outside of 0 to 1", "range overlooked"

@@ -104,10 +104,10 @@ WRONG = {
             module("return logsigmoid(self.head(self.body(pair).relu()).squeeze(1))"), "these are logarithms", "log probabilities"
         ),
         "linear": Wrong(module("return self.head(self.body(pair)).squeeze(1)"), "two layers are one", "no bend"),
-        "tanh": Wrong(module("return self.head(self.body(pair).tanh()).squeeze(1)"), "look at large numbers", "another bend"),
+        "tanh": Wrong(module("return self.head(self.body(pair).tanh()).squeeze(1)"), "do with large numbers", "another bend"),
         "leaky": Wrong(
             module("return self.head(torch.nn.functional.leaky_relu(self.body(pair), 0.2)).squeeze(1)"),
-            "what is left of numbers below 0",
+            "do with numbers below 0",
             "another bend",
         ),
         "sign": Wrong(module("return -self.head(self.body(pair).relu()).squeeze(1)"), "high for data", "sign turned"),

@@ -81,6 +81,10 @@ def test_a_code_that_tells_the_class_has_its_entropy_and_one_that_does_not_has_n
     assert abs(apart) < 1e-12
 
 
+def test_a_code_that_never_came_is_given_no_class():
+    assert matching(torch.tensor([0, 0, 2]), torch.tensor([0, 0, 3])) == {0: 0, 2: 3}
+
+
 def test_chance_is_the_mean_over_permutations():
     """All 24 permutations of four labels, two codes: 1 where the pairs fit, 1/2 elsewhere."""
     codes = labels = torch.tensor([0, 0, 1, 1])
@@ -152,6 +156,10 @@ def test_bad_options_are_told():
     for values, bins in ((torch.rand(3), 4), (torch.rand(3), 1), (torch.rand(3, 1), 2)):
         with pytest.raises(ValueError, match="N >= bins >= 2"):
             quantile_bins(values, bins)
+    with pytest.raises(ValueError, match=r"must be floats \[N\]"):
+        quantile_bins(torch.arange(9), 3)
+    with pytest.raises(ValueError, match="values must be finite"):
+        quantile_bins(torch.tensor([0.0, math.nan, 1.0]), 2)
     for probs, words in (
         (torch.rand(4), r"\[N, K\]"),
         (torch.rand(0, 3), r"\[N, K\]"),

@@ -3,7 +3,7 @@
     convolution, linear map:  multiply-adds = outputs * inputs of each output                               (1)
     a forward pass:  FLOPs = 2 * multiply-adds  (a multiplication and an addition)                          (2)
     with the backward pass:  3 times (1), less the slope in the input of the first layer, if nobody asks for it     (3)
-    activations = bytes that autograd keeps for the backward pass, parameters not counted                   (4)
+    activations = bytes that autograd keeps for the backward pass, parameters not counted, copies of them are
 
 (3): backward makes two products of the size of (1), the slope in the weights and the slope in the inputs. All of it depends on
 shapes alone, so that it can be counted on the `meta` device, whose tensors have shapes and no memory, for any size of image:
@@ -21,6 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.modules.conv import _ConvTransposeNd
 
 
 class Cost(NamedTuple):
@@ -36,7 +37,8 @@ def cost(network: nn.Module, *inputs) -> Cost:
     """Count a forward pass of `network(*inputs)`, on any device: parameters of the layers in use, (1) and (4).
 
     A layer is a module without modules in it. It is counted by (1) where it has a `weight` of two or more axes, that is in linear
-    maps and convolutions, transposed ones too, in which each input goes to that many outputs.
+    maps and convolutions, transposed ones too, in which each input goes to that many outputs. A table of vectors, `nn.Embedding`,
+    multiplies nothing. Recurrent layers and attention, whose weights have other names, are not counted.
     """
     owned: dict[int, int] = {}
     kept: dict[int, int] = {}
@@ -46,8 +48,8 @@ def cost(network: nn.Module, *inputs) -> Cost:
         nonlocal multiply_adds
         owned.update({id(w): w.numel() for w in layer.parameters()})
         weight = getattr(layer, "weight", None)
-        if weight is not None and weight.dim() >= 2:
-            places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
+        if weight is not None and weight.dim() >= 2 and not isinstance(layer, nn.Embedding):
+            places = given[0] if isinstance(layer, _ConvTransposeNd) else out
             multiply_adds += places.numel() * math.prod(weight.shape[1:])  # eq. (1)
 
     def keep(x: Tensor) -> Tensor:

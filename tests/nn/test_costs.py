@@ -22,6 +22,9 @@ def test_small_networks_by_hand():
     assert conv == (2 * 3 * 9 + 3, 4 * 64 * 3 * 2 * 9, 4 * 4 * 2 * 64)
     transposed = cost(nn.ConvTranspose2d(2, 3, 4, 2, 1, bias=False), torch.rand(4, 2, 8, 8))
     assert transposed == (2 * 3 * 16, 4 * 2 * 64 * 3 * 16, 4 * 4 * 2 * 64)
+    along = cost(nn.ConvTranspose1d(2, 3, 4, 2, 1, bias=False), torch.rand(1, 2, 8))
+    assert along.multiply_adds == 2 * 8 * 3 * 4
+    assert cost(nn.Embedding(10, 5), torch.zeros(3).long()).multiply_adds == 0
 
 
 @pytest.mark.parametrize("which", ["generator", "critic", "strided generator", "strided discriminator"])
