@@ -54,7 +54,7 @@ ADVERSARIES, GAN_FILE = (f"genedu/adversarial/{n}.py" for n in ("losses", "gan")
 AUTOENCODER = "genedu/latent/autoencoder.py"
 RESTAURANT, INFINITE = (f"genedu/latent/{n}.py" for n in ("chinese_restaurant", "infinite_vae"))
 DCGAN_FILE, PROGRESSIVE = "genedu/adversarial/dcgan.py", "genedu/adversarial/progressive_gan.py"
-STRIDED, GROWING, EQUALISED, COST = (f"genedu/nn/{n}.py" for n in ("strided", "growing", "equalised", "cost"))
+STRIDED, GROWING, EQUALISED, COST = (f"genedu/nn/{n}.py" for n in ("strided", "growing", "equalised", "costs"))
 CONDITIONAL, AUXILIARY, FEW_LABELS, PLUGGED = (
     f"genedu/adversarial/{n}.py" for n in ("conditional_gan", "auxiliary_classifier_gan", "semi_supervised_gan", "plug_and_play")
 )

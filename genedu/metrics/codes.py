@@ -52,9 +52,9 @@ def matching(codes: Tensor, labels: Tensor) -> dict[int, int]:
     Raises:
         ValueError: not whole numbers from 0, [N] both.
     """
-    counts = joint_counts(codes, labels)
-    rows, columns = linear_sum_assignment(counts.cpu().numpy(), maximize=True)
-    return {a: b for a, b in zip(rows.tolist(), columns.tolist(), strict=True) if counts[a, b] > 0}
+    together = joint_counts(codes, labels)
+    rows, columns = linear_sum_assignment(together.cpu().numpy(), maximize=True)
+    return {a: b for a, b in zip(rows.tolist(), columns.tolist(), strict=True) if together[a, b] > 0}
 
 
 def mutual_information(codes: Tensor, labels: Tensor, *, correct: bool = True) -> float:

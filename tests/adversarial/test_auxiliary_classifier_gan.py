@@ -293,6 +293,12 @@ def test_bare_logits_are_right_for_it_where_a_softmax_before_would_cost():
     assert bare == pytest.approx(2 * math.log(2)) and twice - bare == pytest.approx(2 * (math.log(math.e + 2) - 1))
 
 
+def test_the_default_networks_have_three_hidden_layers_of_the_asked_width():
+    model = AuxiliaryClassifierGAN(4, hidden=16)
+    widths = [[w.shape[0] for w in net.parameters() if w.dim() == 2] for net in (model.generator, model.discriminator)]
+    assert widths == [[16, 16, 16, 2], [16, 16, 16, 1 + 4]]
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -179,6 +179,20 @@ def test_images_are_in_0_1_and_one_row_is_enough():
     assert torch.isfinite(model.discriminator_loss(x))
 
 
+def test_the_default_networks_have_three_hidden_layers_of_the_asked_width():
+    model = small()
+    widths = [[w.shape[0] for w in net.parameters() if w.dim() == 2] for net in (model.generator, model.discriminator)]
+    assert widths == [[16, 16, 16, 2], [16, 16, 16, 1]]
+
+
+@pytest.mark.parametrize("edge", [0.0, 1.0])
+def test_black_and_white_are_in_0_to_1_and_what_lies_beyond_is_not(edge):
+    model, x = GAN(shape=(1, 4, 4), hidden=16), torch.full((2, 1, 4, 4), edge)
+    assert torch.isfinite(model.discriminator_loss(x))
+    with pytest.raises(ValueError, match=r"x must be in \[0, 1\]"):
+        model.discriminator_loss(x + 1e-3 * (2 * edge - 1))
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

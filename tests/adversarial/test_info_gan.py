@@ -221,6 +221,17 @@ def test_samples_come_from_the_average_and_one_row_is_enough():
     assert q.category.batch_shape == q.numbers.batch_shape == (1,) and q.numbers.event_shape == (2,)
 
 
+@pytest.mark.parametrize(("sigma", "outputs"), [(0.5, 3 + 2), (None, 3 + 2 * 2)])
+def test_the_default_networks_have_three_hidden_layers_and_q_no_more_outputs_than_it_needs(sigma, outputs):
+    model = small(3, 2, sigma=sigma)
+    nets = (model.generator, model.trunk, model.discriminator, model.recogniser)
+    widths = [[w.shape[0] for w in net.parameters() if w.dim() == 2] for net in nets]
+    assert widths == [[16, 16, 16, 16], [16, 16, 16], [1], [outputs]]
+    assert [m.negative_slope for m in model.trunk.modules() if isinstance(m, nn.LeakyReLU)] == 3 * [0.2]
+    q = model.codes(X).numbers
+    assert q.mean.shape == q.stddev.shape == (40, 2)
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

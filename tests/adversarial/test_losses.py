@@ -94,6 +94,14 @@ def test_a_sigmoid_applied_before_would_be_seen():
     assert discriminator_loss(sure.sigmoid(), (-sure).sigmoid()).item() > 1.0
 
 
+def test_the_penalties_leave_nothing_in_what_made_the_rows():
+    real, fake = (torch.randn(5, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    w = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    bowl = lambda x: (x.square() * w).sum(1)  # noqa: E731
+    (r1_penalty(bowl, real) + gradient_penalty(bowl, real, fake)).backward()
+    assert real.grad is None and fake.grad is None and w.grad.abs().sum() > 0
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -171,6 +171,12 @@ def test_no_steps_leave_the_first_codes_and_parts_are_modules_where_they_are():
     assert {name for name, _ in model.named_parameters()} == {"generator.weight", "generator.bias"}
 
 
+def test_with_one_class_the_classifier_has_no_say_and_one_number_is_a_code():
+    model = PlugAndPlay(nn.Identity(), lambda h: h / 2, nn.Linear(1, 1), latent=1, classes=1, eps1=1.0, eps2=5.0, eps3=0.0)
+    h = torch.randn(6, 1)
+    torch.testing.assert_close(model.step(h, 0), h / 2)
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -211,6 +211,13 @@ def test_images_are_in_0_1_and_one_row_is_enough():
     assert torch.isfinite(model.critic_loss(x))
 
 
+def test_the_default_networks_have_three_hidden_layers_and_the_critic_no_constant_at_its_end():
+    model = small()
+    widths = [[w.shape[0] for w in net.parameters() if w.dim() == 2] for net in (model.generator, model.critic)]
+    assert widths == [[16, 16, 16, 2], [16, 16, 16, 1]] and model.critic[-1].bias is None
+    assert [m.negative_slope for m in model.critic.modules() if isinstance(m, nn.LeakyReLU)] == 3 * [0.2]
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,12 @@ def test_rows_and_labels_come_in_three_parts_and_again_under_the_seed():
     assert not torch.equal(data.train, data.test)
 
 
+def test_in_every_part_a_row_has_the_label_of_its_stripe():
+    data = stripes(3, gap=1.0, sigma=0.01, sizes=(40, 30, 20))
+    for part in ("train", "validation", "test"):
+        assert torch.equal((getattr(data, part)[:, 0] + 1).round().long(), getattr(data, f"{part}_labels"))
+
+
 # oracles --------------------------------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,40 @@ def test_a_picture_is_paper_and_paint_and_rectangles_have_black_lines():
         assert ((x.amax(1) < 0.5).double().mean(1) > 0.08).all() and ((x.amin(1) > 0.85).double().mean(1) > 0.02).all()
 
 
+@pytest.mark.parametrize("size", [16, 32])
+def test_every_pixel_is_where_the_equations_put_it(size):
+    """The numbers are drawn again, in the order of `paint`; an edge at distance d is clamp(1/2 + size d, 0, 1) paint."""
+    n, pi = 40, torch.pi
+    with torch.random.fork_rng():
+        drawn = []
+        for k in range(5):
+            torch.manual_seed(8)
+            drawn.append(paint(torch.full((n,), k), size))
+        torch.manual_seed(8)
+        r = torch.rand(n, 6).T[..., None, None]  # [6, n, 1, 1]
+        a = 0.9 + 0.1 * torch.rand(n, 3, 1, 1)
+        b = (torch.tensor(PAINTS)[torch.randint(3, (n,))] + 0.1 * torch.rand(n, 3) - 0.05)[..., None, None]
+        first, gap, some = 0.2 + 0.2 * torch.rand(2, n, 1, 1), 0.3 + 0.15 * torch.rand(2, n, 1, 1), torch.rand(n, 9) < 1 / 3
+    u = ((torch.arange(size) + 0.5) / size).expand(size, size)  # [S, S]
+    v = u.T
+    edge = lambda d: (0.5 + size * d).clamp(0, 1)  # noqa: E731
+    lattice = [(r[3] + i / 2 - 1.25, r[4] + j / 2 - 1.25) for i in range(6) for j in range(6)]
+    slant, turn = r[0] - 0.5, 2 * pi * r[2]
+    shares = {  # [n, S, S] each
+        0: edge((2 * pi * (2 * (u * slant.cos() + v * slant.sin()) + r[1])).sin() / (4 * pi)),
+        1: edge(0.13 + 0.04 * r[5] - torch.stack([torch.hypot(u - p, v - q) for p, q in lattice]).amin(0)),
+        3: (0.5 + (u - 0.5) * turn.cos() + (v - 0.5) * turn.sin()).clamp(0, 1),
+        4: edge((3.6 * pi * torch.hypot(u - (0.4 + 0.2 * r[3]), v - (0.4 + 0.2 * r[4]))).cos() / (3.6 * pi)),
+    }
+    for k, share in shares.items():
+        torch.testing.assert_close(drawn[k], a + share[:, None] * (b - a), rtol=0, atol=1e-4)
+    upright, level = (torch.stack([at, at + further]) for at, further in zip(first, gap, strict=True))  # [2, n, 1, 1] each
+    field = (u > upright).sum(0) + 3 * (v > level).sum(0)  # [n, S, S]
+    flat = torch.where(some[torch.arange(n)[:, None, None], field][:, None], b, a)  # [n, 3, S, S]
+    off = torch.cat([(u - upright).abs(), (v - level).abs()]).amin(0)  # [n, S, S], from the nearest line
+    torch.testing.assert_close(drawn[2], flat * (size * off).clamp(0, 1)[:, None], rtol=0, atol=1e-4)
+
+
 def rule(x: torch.Tensor) -> torch.Tensor:
     """Names the style by its form alone: [n, 3, S, S] -> [n].
 

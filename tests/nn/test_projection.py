@@ -34,3 +34,10 @@ def test_without_class_vectors_it_ignores_the_class():
     expected = net.of_all(net.body(x))[:, 0]
     torch.testing.assert_close(net(x, one_hot(y, 3).float()), expected)
     assert net(x[:1], one_hot(y[:1], 3).float()).shape == (1,)
+
+
+def test_psi_has_one_output_and_class_vectors_start_small():
+    """Standard deviation 0.1, to five standard errors."""
+    net = Projection(nn.Identity(), 400, 30)
+    assert net.of_all.weight.shape == (1, 400)
+    assert abs(net.of_class.weight.std() - 0.1) < 5 * 0.1 / math.sqrt(2 * 400 * 30)

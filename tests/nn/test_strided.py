@@ -122,6 +122,11 @@ def test_one_row_is_enough():
     assert torch.isfinite(strided_discriminator((1, 4, 4), width=2)(x)).all()
 
 
+def test_a_width_of_one_is_enough():
+    x = strided_generator(3, (1, 8, 8), width=1)(torch.randn(2, 3))
+    assert x.shape == (2, 1, 8, 8) and strided_discriminator((1, 8, 8), width=1)(x).shape == (2, 1)
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 
