@@ -98,6 +98,7 @@ def said(name: str, seed: int, *figures: float) -> None:
 # ring and grid --------------------------------------------------------------------------------------------------------
 
 RING = GRID = partial(GAN, latent=4, average=0.99)
+PACKED = partial(PackedGAN, pack=2, latent=4, average=0.99)
 ON_GRID = {"lr": 2e-3, "betas": (0.0, 0.99)}
 CRITIC = {"penalty": 1.0, "steps": 3, "average": 0.99}
 TOYS = {
@@ -105,16 +106,16 @@ TOYS = {
         Recipe("R1", partial(RING, r1=0.02), 7500, lr=2e-3),
         Recipe("plain", RING, 5000, lr=2e-3),
         Recipe("saturating", partial(RING, loss="saturating"), 5000, lr=2e-3),
-        Recipe("packed, 4 rows", lambda: PackedGAN(pack=4, latent=4, average=0.99), 5000, lr=2e-3),
-        Recipe("packed, 4 rows, R1", lambda: PackedGAN(pack=4, latent=4, average=0.99, r1=0.02), 5000, lr=2e-3),
+        Recipe("packed", PACKED, 10000, lr=2e-3),
+        Recipe("packed, R1", partial(PACKED, r1=0.02), 10000, lr=2e-3),
         Recipe("WGAN-GP", lambda: WassersteinGAN(latent=4, **CRITIC), 3000, betas=(0.5, 0.9)),
     ],
     "grid": [
         Recipe("R1", partial(GRID, r1=0.02), 11000, **ON_GRID),
         Recipe("plain", GRID, 11000, **ON_GRID),
         Recipe("saturating", partial(GRID, loss="saturating"), 11000, **ON_GRID),
-        Recipe("packed, 4 rows", lambda: PackedGAN(pack=4, latent=4, average=0.99), 11000, **ON_GRID),
-        Recipe("packed, 4 rows, R1", lambda: PackedGAN(pack=4, latent=4, average=0.99, r1=0.02), 11000, **ON_GRID),
+        Recipe("packed", PACKED, 11000, **ON_GRID),
+        Recipe("packed, R1", partial(PACKED, r1=0.02), 11000, **ON_GRID),
         Recipe("WGAN-GP", lambda: WassersteinGAN(latent=4, **CRITIC), 6000, betas=(0.5, 0.9)),
     ],
 }
