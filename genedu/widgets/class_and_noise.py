@@ -6,6 +6,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from genedu.widgets.image_strips import draw_strips
+
 
 def draw_class_and_noise(
     axes: Axes,
@@ -21,8 +23,8 @@ def draw_class_and_noise(
 ) -> None:
     """Three rows of images from the codes `noise * z` [N, Z], one code a column: of class `y`, mixed, and of class `towards`.
 
-    The mixed row has (1 - share) of the one-hot row of y and share of that of `towards`. The title tells what the judge takes the
-    images of the mixed row for.
+    The mixed row has (1 - share) of the one-hot row of y and share of that of `towards`. The title tells what the judge reads
+    the images of the mixed row as.
 
     Args:
         generate: codes [N, Z] and weights of classes [N, K] -> images [N, 1, H, W] of values in [0, 1].
@@ -38,12 +40,5 @@ def draw_class_and_noise(
     with torch.no_grad():
         x = generate(noise * z.repeat(3, 1), weights.repeat_interleave(len(z), 0))  # [3 N, 1, H, W]
         named = judge(x[len(z) : 2 * len(z)]).argmax(1).tolist()  # of the mixed row
-    for i, (name, images) in enumerate(zip((f"{y}", "mixed", f"{towards}"), x.split(len(z)), strict=True)):
-        row = torch.cat([*torch.nn.functional.pad(images[:, 0], (0, 1), value=torch.nan)], 1)  # [H, N (W + 1)]
-        inset = axes.inset_axes((0.08, (2 - i) / 3, 0.92, 0.31))
-        inset.imshow(row.cpu().numpy(), vmin=0, vmax=1)
-        inset.set(xticks=[], yticks=[])
-        inset.set_ylabel(name, rotation=0, ha="right", va="center")
-        inset.grid(False)
-    axes.set_axis_off()
-    axes.set_title(f"noise times {noise:g}; the mixed row is taken for " + " ".join(map(str, named)))
+    draw_strips(axes, list(zip((f"{y}", "mixed", f"{towards}"), x.split(len(z)), strict=True)))
+    axes.set_title(f"noise times {noise:g}; the mixed row is read as " + " ".join(map(str, named)))

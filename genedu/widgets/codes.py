@@ -6,6 +6,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from genedu.widgets.image_strips import draw_strips
+
 
 def draw_codes(
     axes: Axes,
@@ -38,12 +40,5 @@ def draw_codes(
     with torch.no_grad():
         rows = [generate(noise, category, u) for noise, u in zip((z, one, one), (chosen, *moved), strict=True)]
         right = sum(int((read(x) == category).sum()) for x in rows)
-    for i, (name, images) in enumerate(zip(("noise", "$c_2$", "$c_3$"), rows, strict=True)):
-        row = torch.cat([*torch.nn.functional.pad(images[:, 0], (0, 1), value=torch.nan)], 1)  # [H, N (W + 1)]
-        inset = axes.inset_axes((0.08, (2 - i) / 3, 0.92, 0.31))
-        inset.imshow(row.cpu().numpy(), vmin=0, vmax=1)
-        inset.set(xticks=[], yticks=[])
-        inset.set_ylabel(name, rotation=0, ha="right", va="center")
-        inset.grid(False)
-    axes.set_axis_off()
-    axes.set_title(f"category {category}: {right} of {3 * len(z)} pictures are read as it")
+    draw_strips(axes, list(zip(("noise", "$c_2$", "$c_3$"), rows, strict=True)))
+    axes.set_title(f"Q reads {right} of {3 * len(z)} pictures as category {category}")

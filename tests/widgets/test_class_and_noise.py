@@ -29,7 +29,7 @@ def test_the_same_noise_is_drawn_under_both_classes_and_between():
     axes, (z, hot), judged = draw()
     assert torch.equal(z, 0.5 * torch.cat([Z, Z, Z]))
     assert hot[::4].tolist() == [[0, 1, 0, 0, 0], [0, 0.75, 0.25, 0, 0], [0, 0, 1, 0, 0]]
-    assert axes.get_title() == "noise times 0.5; the mixed row is taken for 1 2 2 1"
+    assert axes.get_title() == "noise times 0.5; the mixed row is read as 1 2 2 1"
     rows = [inset.images[0].get_array() for inset in axes.child_axes]
     assert len(rows) == 3 and all(row.shape == (2, 12) for row in rows)
     shown = (0.5 * Z.sum(1) + 0.75 * 1 + 0.25 * 2).sigmoid()

@@ -38,7 +38,7 @@ def test_a_row_changes_one_thing():
 
 def test_the_title_counts_what_is_read_back():
     axes = draw()
-    assert axes.get_title() == "category 2: 8 of 9 pictures are read as it"
+    assert axes.get_title() == "Q reads 8 of 9 pictures as category 2"
     assert [panel.get_ylabel() for panel in axes.child_axes] == ["noise", "$c_2$", "$c_3$"]
     heights = [panel.get_position().y0 for panel in axes.child_axes]
     assert heights == sorted(heights, reverse=True)
