@@ -28,7 +28,7 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 from torch.nn.functional import one_hot, softplus
 
 from genedu.adversarial.losses import discriminator_loss, generator_loss, r1_penalty
-from genedu.adversarial.parts import checked_sample, data_rows, dense_generator
+from genedu.adversarial.parts import asked_classes, checked_sample, data_rows, dense_generator
 from genedu.core import Player, check_values
 from genedu.nn import follow, mlp, moving_average
 
@@ -109,20 +109,10 @@ class InfoGAN(nn.Module):
         """The generator's input, noise, gain times one-hot, numbers: [n, latent], [n], [n, C] -> [n, latent + K + C]."""
         return torch.cat([z, self.gain * one_hot(c, self.categories).to(z), u.to(z)], 1)
 
-    def generate(self, z: Tensor, c: Tensor, u: Tensor) -> Tensor:
-        """Samples of the generator that plays, with a gradient to its weights: as `assemble` -> [n, *shape].
+    def _generate(self, z: Tensor, c: Tensor, u: Tensor) -> Tensor:
+        return checked_sample(self.generator(self.assemble(z, c, u)), len(z), self.shape)  # [n, *shape]
 
-        Raises:
-            ValueError: the generator does not return that.
-        """
-        return checked_sample(self.generator(self.assemble(z, c, u)), len(z), self.shape)
-
-    def features(self, x: Tensor) -> Tensor:
-        """What the discriminator and Q read, the trunk's output: [B, *shape] -> [B, features].
-
-        Raises:
-            ValueError: the trunk does not return that.
-        """
+    def _features(self, x: Tensor) -> Tensor:
         h = self.trunk(x)
         if h.shape != (len(x), self.width):
             raise ValueError(f"the trunk must return [batch, features] = {[len(x), self.width]}, got {list(h.shape)}")
@@ -130,7 +120,7 @@ class InfoGAN(nn.Module):
 
     def discriminate(self, x: Tensor) -> Tensor:
         """The discriminator's logits, high for data: [B, *shape] -> [B]."""
-        return self.discriminator(self.features(x)).view(len(x))  # [B]
+        return self.discriminator(self._features(x)).view(len(x))  # [B]
 
     def codes(self, x: Tensor) -> Codes:
         """Q(c|x) and Q(u|x): what the recogniser reads from pictures [B, *shape].
@@ -138,7 +128,7 @@ class InfoGAN(nn.Module):
         Raises:
             ValueError: x is not finite [B, *shape], images in [0, 1], with B >= 1; the trunk does not return [B, features].
         """
-        return self._read(self.features(data_rows(x, self.shape, self.origin.dtype)))
+        return self._read(self._features(data_rows(x, self.shape, self.origin.dtype)))
 
     def _read(self, h: Tensor) -> Codes:
         out = self.recogniser(h)  # [B, K + C or K + 2 C]
@@ -167,8 +157,8 @@ class InfoGAN(nn.Module):
         x = data_rows(x, self.shape, self.origin.dtype)
         z, c, u = self.draw(len(x))
         with torch.no_grad():
-            fake = self.generate(z, c, u)  # [B, *shape]
-        h = self.features(fake)  # [B, features]
+            fake = self._generate(z, c, u)  # [B, *shape]
+        h = self._features(fake)  # [B, features]
         loss = discriminator_loss(self.discriminate(x), self.discriminator(h).view(len(x)))
         loss = loss - self.weight * sum(self.bounds(self._read(h), c, u))  # eq. (1)
         return loss + self.r1 / 2 * r1_penalty(self.discriminate, x) if self.r1 else loss
@@ -176,7 +166,7 @@ class InfoGAN(nn.Module):
     def generator_loss(self, _: None = None) -> Tensor:
         """What the generator descends, the non-saturating loss of `GAN` - weight L, from `rows` samples: a scalar, nats."""
         z, c, u = self.draw(self.rows)
-        h = self.features(self.generate(z, c, u))  # [rows, features]
+        h = self._features(self._generate(z, c, u))  # [rows, features]
         loss = generator_loss(self.discriminator(h).view(self.rows))
         return loss - self.weight * sum(self.bounds(self._read(h), c, u))  # eq. (1)
 
@@ -193,32 +183,18 @@ class InfoGAN(nn.Module):
         """
         z, c, u = self.draw(n)
         if category is not None:
-            c = _shaped("category", torch.as_tensor(category, device=c.device), c)
-            if c.dtype not in (torch.long, torch.int):
-                raise ValueError(f"category must be whole numbers (long), got {c.dtype}")
-            c = c.long()
-            check_values(c, lambda v: (v >= 0) & (v < self.categories), f"category must be 0 to {self.categories - 1}")
+            c = asked_classes(category, n, self.categories, c.device, "category")
         if numbers is not None:
-            u = _shaped("numbers", numbers.to(u), u)
-            check_values(u, torch.isfinite, "numbers must be finite")
+            if numbers.shape not in (u.shape, u.shape[1:]):
+                raise ValueError(f"numbers must be {list(u.shape)}, or {list(u.shape[1:])} for all, got {list(numbers.shape)}")
+            check_values(u := numbers.to(u).expand_as(u), torch.isfinite, "numbers must be finite")
         return (self.averaged or self.generator)(self.assemble(z, c, u))
 
     def players(self) -> list[Player]:
         """The discriminator with the trunk and Q; then the generator, which takes no data."""
+        follows = follow(self.averaged, self.generator)
         judge = [*self.trunk.parameters(), *self.discriminator.parameters(), *self.recogniser.parameters()]
         return [
             Player("discriminator", judge, self.discriminator_loss),
-            Player(
-                "generator",
-                list(self.generator.parameters()),
-                self.generator_loss,
-                uses_data=False,
-                after_step=follow(self.averaged, self.generator),
-            ),
+            Player("generator", list(self.generator.parameters()), self.generator_loss, uses_data=False, after_step=follows),
         ]
-
-
-def _shaped(what: str, given: Tensor, like: Tensor) -> Tensor:
-    if given.shape not in (like.shape, like.shape[1:]):
-        raise ValueError(f"{what} must be {list(like.shape)}, or {list(like.shape[1:])} for all, got {list(given.shape)}")
-    return given.expand_as(like)

@@ -82,10 +82,10 @@ def one_hot_rows(y: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
     return (y[:, None] == torch.arange(classes, device=y.device)).to(dtype)
 
 
-def asked_classes(y: int | Tensor, n: int, classes: int, device: torch.device) -> Tensor:
+def asked_classes(y: int | Tensor, n: int, classes: int, device: torch.device, name: str = "y") -> Tensor:
     """What a caller asks for, one class for all or n of them -> [n].
 
     Raises:
         ValueError: a class that is none, or not n of them.
     """
-    return labels_of(y if isinstance(y, Tensor) else torch.full((n,), y, device=device), n, classes)
+    return labels_of(y if isinstance(y, Tensor) else torch.full((n,), y, device=device), n, classes, name)

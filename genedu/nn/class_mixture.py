@@ -34,8 +34,8 @@ def next_step(log_p: Tensor, x: Tensor, log_prior: Tensor, order: Tensor) -> Ten
     return (log_w + log_p).logsumexp(0)  # eq. (2)
 
 
-def labels_of(y: Tensor, rows: int, classes: int | None) -> Tensor:
-    """`y` itself, if it is a class 0 .. K - 1 for each row; the door of conditional models.
+def labels_of(y: Tensor, rows: int, classes: int | None, name: str = "y") -> Tensor:
+    """`y` itself, if it is a class 0 .. K - 1 for each row; the door of conditional models. Errors call it `name`.
 
     Raises:
         ValueError: the model has no classes; another shape or type; a class out of range.
@@ -43,8 +43,8 @@ def labels_of(y: Tensor, rows: int, classes: int | None) -> Tensor:
     if classes is None:
         raise ValueError("y must be left out, the model has no classes: build it with classes=K to give labels")
     if y.shape != (rows,) or y.dtype != torch.long:
-        raise ValueError(f"y must be [{rows}] whole numbers (long), a class for each row; got {y.dtype} {list(y.shape)}")
-    check_values(y, lambda v: (v >= 0) & (v < classes), f"y must be classes 0 to {classes - 1}")
+        raise ValueError(f"{name} must be [{rows}] whole numbers (long), a class for each row; got {y.dtype} {list(y.shape)}")
+    check_values(y, lambda v: (v >= 0) & (v < classes), f"{name} must be classes 0 to {classes - 1}")
     return y
 
 

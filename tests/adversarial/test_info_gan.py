@@ -232,6 +232,33 @@ def test_the_default_networks_have_three_hidden_layers_and_q_no_more_outputs_tha
     assert q.mean.shape == q.stddev.shape == (40, 2)
 
 
+def test_the_average_follows_each_of_the_generators_moves_and_the_bound_is_that_of_its_samples():
+    model, seen = small(average=0.5), []
+    keep = lambda *_: seen.append([w.detach().clone() for w in model.generator.parameters()])  # noqa: E731
+    fit(model, X, rounds=3, callback=keep)
+    for w, a, b, c in zip(model.averaged.module.parameters(), *seen, strict=True):
+        torch.testing.assert_close(w, 0.5 * (0.5 * a + 0.5 * b) + 0.5 * c)
+    with seeded(5):
+        found = model.information_bound(50)
+    with seeded(5):
+        z, c, u = model.draw(50)
+    expected = model.bounds(model.codes(model.averaged.module(model.assemble(z, c, u))), c, u)
+    assert found[0].item() == expected[0].item() and found[1].item() == expected[1].item()
+    assert not found[0].requires_grad and not found[1].requires_grad and not small().sample(3).requires_grad
+    assert [player.uses_data for player in model.players()] == [True, False]
+
+
+def test_in_double_precision_noise_and_numbers_are_double_and_whole_numbers_of_32_bits_are_categories():
+    model = small().double()
+    z, _, u = model.draw(3)
+    assert z.dtype == u.dtype == torch.float64
+    c = torch.tensor([2, 0, 1])
+    with seeded(1):
+        x = model.sample(3, category=c.int(), numbers=torch.zeros(2))
+    with seeded(1):
+        assert torch.equal(x, model.sample(3, category=c, numbers=torch.zeros(2).double()))
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 
@@ -260,12 +287,12 @@ def test_bad_input_says_what_must_hold():
             door(torch.zeros(2, 16))
         with pytest.raises(ValueError, match=r"x must be in \[0, 1\]; got nan"):
             door(torch.full((1, 1, 4, 4), math.nan))
-    with pytest.raises(ValueError, match="category must be 0 to 2; got 3"):
+    with pytest.raises(ValueError, match="category must be classes 0 to 2; got 3"):
         model.sample(2, category=3)
     for wrong in ({"category": torch.zeros(3).long()}, {"numbers": torch.zeros(3)}, {"numbers": torch.zeros(3, 2)}):
         with pytest.raises(ValueError, match=r"(category|numbers) must be"):
             model.sample(2, **wrong)
-    with pytest.raises(ValueError, match="category must be whole numbers"):
+    with pytest.raises(ValueError, match=r"category must be \[2\] whole numbers"):
         model.sample(2, category=torch.tensor([0.9, 1.9]))
     with pytest.raises(ValueError, match="numbers must be finite"):
         model.sample(2, numbers=torch.tensor([0.0, math.nan]))
