@@ -19,8 +19,13 @@ OVERLOOKED = {
     2: Mistake("dense layer overlooked", "a dense layer between the others is not seen: look in both networks"),
     3: Mistake("missing norm overlooked", "a hidden layer has no batch norm: does your search look behind each one?"),
     4: Mistake("norm at the ends overlooked", "batch norm at an image is not seen: where does G give it, where does D take it?"),
-    5: Mistake("G's bend overlooked", "in G a hidden layer bends otherwise than rule 5 says: is each of them looked at?"),
-    6: Mistake("D's bend overlooked", "in D a hidden layer bends otherwise than rule 6 says: is a slope of 0.01 one of 0.2?"),
+    5: Mistake(
+        "G's bend overlooked", "in G a hidden layer is followed by something else than rule 5 says: is each of them looked at?"
+    ),
+    6: Mistake(
+        "D's bend overlooked",
+        "in D a hidden layer is followed by something else than rule 6 says: is a slope of 0.01 one of 0.2?",
+    ),
     7: Mistake("range overlooked", "a generator gives numbers outside of 0 to 1, and you do not say so"),
     8: Mistake("probability overlooked", "a discriminator gives a probability, where the loss expects a logit"),
     9: Mistake("scale overlooked", "a network starts from weights of another size than rule 9 says, too large or too small"),

@@ -87,7 +87,7 @@ def two_losses(handle: Handle) -> list[Outcome]:
 
 
 def training_step(handle: Handle) -> list[Outcome]:
-    """10.2: (generator, discriminator, x [m, D], z_d [m, Z], z_g [m, Z], lr) -> the four weights after a round."""
+    """10.2: (generator, discriminator, x [m, F], z_d [m, Z], z_g [m, Z], lr) -> the four weights after a round."""
     with seeded(handle.seed):
         weights = [torch.randn(*s).double() for s in ((3, 2), (3,), (1, 3), (1,))]
         x, z_d, z_g = torch.randn(8, 3).double() + 1, torch.randn(8, 2).double(), torch.randn(8, 2).double()

@@ -58,7 +58,7 @@ def verdict(handle: Handle) -> list[Outcome]:
                 return mistake
         if close(got[0], torch.zeros(5).double(), 1e-6):
             return Mistake("K classes only", "D is 1 in every row: the softmax must have K + 1 classes")
-        hint = "take K = 1: what is D then, and what do you know it as?"
+        hint = "take K = 1: what is D then? You know it by another name"
         return diagnose(got[0], log_d, {}, hint, what="log_d") or diagnose(
             got[1], log_not, {}, "log_d is right, log_not_d is not: D and 1 - D add up to 1", what="log_not_d"
         )
@@ -168,12 +168,12 @@ def label(handle: Handle) -> list[Outcome]:
                     torch.cat([x, y[:, None].float().expand(-1, classes)], 1)
                 ),
                 Mistake("no bend", "without a bend in between, two layers are one"): net(torch.cat([x, hot], 1), lambda h: h),
-                Mistake("another bend", "eq. (2) bends otherwise: look at large numbers"): net(
+                Mistake("another bend", "between the layers eq. (2) has a function: what does yours do with large numbers?"): net(
                     torch.cat([x, hot], 1), torch.tanh
                 ),
-                Mistake("another bend", "eq. (2) bends otherwise: what is left of numbers below 0?"): net(
-                    torch.cat([x, hot], 1), lambda h: torch.nn.functional.leaky_relu(h, 0.2)
-                ),
+                Mistake(
+                    "another bend", "between the layers eq. (2) has a function: what does yours do with numbers below 0?"
+                ): net(torch.cat([x, hot], 1), lambda h: torch.nn.functional.leaky_relu(h, 0.2)),
                 Mistake("sign turned", "logits must be high for data: the sign is turned"): -right,
                 Mistake("labels of others", "each row is judged with another row's label"): net(torch.cat([x, hot.flip(0)], 1)),
             },

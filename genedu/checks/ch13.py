@@ -33,7 +33,7 @@ def information_bound(handle: Handle) -> list[Outcome]:
             Mistake("a loss", "this is a loss to descend, the bound itself is wanted"): -right,
             Mistake("entropy subtracted", "look at the sign before H(c)"): told - entropy,
             Mistake("not normalised", "Q's probabilities of one picture must add up to 1"): wide[rows, c].mean() + entropy,
-            Mistake("softmax twice", "log Q is too even: is something normalised that is so already?"): p.log_softmax(1)[
+            Mistake("softmax twice", "log Q is too flat: is something normalised that is so already?"): p.log_softmax(1)[
                 rows, c
             ].mean()
             + entropy,
@@ -49,13 +49,13 @@ def information_bound(handle: Handle) -> list[Outcome]:
             + math.log(len(c)),
             Mistake("normalised over pictures", "which of the two axes is to add up to 1?"): wide.log_softmax(0)[rows, c].mean()
             + entropy,
-            Mistake("entropy of Q", "Q's own favourite is scored: which category was the generator given?"): (p * log_q)
+            Mistake("entropy of Q", "this averages over Q's own answers: which category was the generator given?"): (p * log_q)
             .sum(1)
             .mean()
             + entropy,
             Mistake("best guess", "Q's own favourite is scored: which one did the generator get?"): log_q.max(1).values.mean()
             + entropy,
-            Mistake("entropy counted", "H(c) is that of the prior, even among K: it need not be counted"): told
+            Mistake("entropy counted", "H(c) is that of the prior, uniform over K categories: it need not be counted"): told
             - torch.xlogy(counted, counted).sum(),
         }
         return diagnose(got, right, mistakes, "take a Q that is sure and right: what must the bound be?")
@@ -150,7 +150,7 @@ def matched(handle: Handle) -> list[Outcome]:
 
     return [
         judge("it is the best matching, for as many codes as classes", 2, square),
-        judge("it stays so for more or fewer codes than classes, and where values do not come", 1, other),
+        judge("it stays so for more or fewer codes than classes, and where values do not occur", 1, other),
     ]
 
 
@@ -173,8 +173,8 @@ def ceiling(handle: Handle) -> list[Outcome]:
         mistakes = {
             Mistake("entropy forgotten", "where is H(u)?"): peak,
             Mistake("entropy as ceiling", "H(u) bounds the information of a discrete code: u is none"): entropy,
-            Mistake("code of length 1", "the code is even in (-r, r): how long is that?"): r.log() + peak,
-            Mistake("code of the chapter", "the code is even in (-r, r), here r is not 1"): math.log(2) + peak,
+            Mistake("code of length 1", "the code is uniform on (-r, r): how long is that?"): r.log() + peak,
+            Mistake("code of the chapter", "the code is uniform on (-r, r), here r is not 1"): math.log(2) + peak,
             Mistake("variance for sigma", "in the normal density, what stands beside the root of 2 pi?"): most - sigma.log(),
             Mistake("two pi", "how does 2 pi stand in the normal density?"): entropy - (sigma * 2 * math.pi).log(),
             Mistake("entropy of the Gaussian", "what does the exponent cost where Q reads u exactly?"): most - 0.5,
@@ -187,7 +187,7 @@ def ceiling(handle: Handle) -> list[Outcome]:
         mistakes = {
             Mistake("blind is zero", "0 would be right for a Q that knows the law of u: a Gaussian is not it"): 0 * most,
             Mistake("blind reads", "this is Q that reads u: without the picture it knows the prior only"): most,
-            Mistake("variance of the wrong length", "what is u squared on average, for u even in (-r, r)?"): most - cost / 4,
+            Mistake("variance of the wrong length", "what is u squared on average, for u uniform on (-r, r)?"): most - cost / 4,
             Mistake("half forgotten", "look at the exponent of the normal density"): most - 2 * cost,
             Mistake("at the end", "this is the cost of u = r: an average is wanted"): most - 3 * cost,
             Mistake("half of r", "the square of an average is not the average of a square"): most - 0.75 * cost,

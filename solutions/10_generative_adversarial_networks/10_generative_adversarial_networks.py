@@ -47,12 +47,12 @@ points("10.1", gan_losses, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "step-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **10.2 (3 points).** Chapter 10, "From equation to code". One round of Algorithm 1 with k = 1, by plain gradient descent with the learning rate `lr`:
+# **10.2 (3 points).** Chapter 10, "From equation to code". One round in the order of Algorithm 1 with k = 1, but with the generator's loss (2) of question 10.1, by plain gradient descent with the learning rate `lr`:
 #
-# 1. the discriminator makes a step down (1) on the rows `x` `[m, D]` and the samples made of the noise `z_d` `[m, Z]`;
+# 1. the discriminator makes a step down (1) on the rows `x` `[m, F]` and the samples made of the noise `z_d` `[m, Z]`;
 # 2. then the generator makes a step down (2), on the samples made of the noise `z_g` `[m, Z]`, against the discriminator *after* its step.
 #
-# `generator` and `discriminator` are `torch.nn.Linear` modules: `[m, Z]` to `[m, D]`, and `[m, D]` to logits `[m, 1]`. Return their weights after the round as a tuple
+# `generator` and `discriminator` are `torch.nn.Linear` modules: `[m, Z]` to `[m, F]`, and `[m, F]` to logits `[m, 1]`. Return their weights after the round as a tuple
 # `(generator.weight, generator.bias, discriminator.weight, discriminator.bias)`. Each player moves its own weights, once.
 
 

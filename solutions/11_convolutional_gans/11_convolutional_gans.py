@@ -70,14 +70,15 @@ points("11.2", fade_in, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "rules-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **11.3 (4 points).** Chapter 11, "DCGAN: a list of rules". These are the rules for images in [0, 1], one by one:
+# **11.3 (4 points).** Chapter 11, "DCGAN: a list of rules". These are the rules for images in [0, 1], one by one and numbered anew:
 #
 # 1. Sides change by (transposed) convolutions with a stride: nothing pools, nothing copies pixels.
+#    (G's first and D's last layer may do it without.)
 # 2. Only G's first layer and D's last one may be dense (`nn.Linear`).
-# 3. Batch norm follows every layer with weights (dense or convolution), except G's last, D's first and D's last.
+# 3. Batch norm follows every layer with weights (dense or convolution), perhaps after an `Unflatten` or `Flatten`, except G's last, D's first and D's last.
 # 4. There is no batch norm at the images: none behind G's last layer with weights, none before or behind D's first.
-# 5. Each hidden layer of G bends by a ReLU.
-# 6. Each hidden layer of D bends by a leaky ReLU with a slope of 0.2 below 0.
+# 5. Each hidden layer of G is followed by a ReLU.
+# 6. Each hidden layer of D is followed by a leaky ReLU with a slope of 0.2 below 0.
 # 7. G ends in a sigmoid.
 # 8. D ends in a logit: the loss has its own sigmoid.
 # 9. The weights of all dense layers and convolutions begin as draws from $N(0, 0.02^2)$.

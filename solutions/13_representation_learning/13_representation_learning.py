@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from genedu.checks import check, points
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "bound-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **13.1 (4 points).** Chapter 13, "What is learned". A generator was given the categories c, even among K, and made n pictures; the network Q
+# **13.1 (4 points).** Chapter 13, "What is learned". A generator was given the categories c, drawn uniformly from K categories, and made n pictures; the network Q
 # read each of them. Return the bound on the mutual information between category and picture, in nats, estimated from these n pictures:
 #
 # $$L = \mathbb E\,\log Q(c|x) + H(c) \tag{1}$$
@@ -48,7 +48,7 @@ points("13.1", information_bound, seed=1)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "match-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # **13.2 (3 points).** Chapter 13, "Does a code know the class?". `codes` `[n]` says which of A values (whole numbers 0 to `A` - 1) a code has for each of n rows,
 # `labels` `[n]` their classes, 0 to `B` - 1. No label was used to find the codes, so their numbering is arbitrary. Give each class at most one code and each code at most one class, such
-# that as many rows as possible get their own class. Return the share of these rows among all n. `A` and `B` may differ, and some values may not come at all.
+# that as many rows as possible get their own class. Return the share of these rows among all n. `A` and `B` may differ, and some values may not occur.
 
 
 # %% nbgrader={"grade": false, "grade_id": "match", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -69,7 +69,7 @@ points("13.2", matched, seed=1)
 ### END HIDDEN TESTS
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "ceiling-text", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# **13.3 (3 points).** Chapter 13, "A ceiling that is none". One code u is even in $(-r, r)$, and Q reads it by a Gaussian whose $\sigma$ is fixed,
+# **13.3 (3 points).** Chapter 13, "A ceiling that is none". One code u is uniform on $(-r, r)$, and Q reads it by a Gaussian whose $\sigma$ is fixed,
 #
 # $$L = \mathbb E\,\log \mathcal N(u;\, m(x), \sigma^2) + H(u), \tag{2}$$
 #
