@@ -224,6 +224,19 @@ def test_images_are_in_0_1_and_one_row_is_enough():
     assert torch.isfinite(model.discriminator_loss((x, torch.tensor([7]))))
 
 
+def test_a_sample_carries_no_gradient():
+    assert not small().sample(3).requires_grad
+
+
+def test_the_discriminator_makes_k_steps_a_round_and_the_average_follows_each_of_the_generators_moves():
+    model, seen = small(steps=2, average=0.5), []
+    keep = lambda *_: seen.append([w.detach().clone() for w in model.generator.parameters()])  # noqa: E731
+    history = fit(model, (torch.randn(60, 2), torch.arange(60) % 3), rounds=3, callback=keep)
+    assert len(history.losses["discriminator"]) == 6 and len(history.losses["generator"]) == 3
+    for w, a, b, c in zip(model.averaged.module.parameters(), *seen, strict=True):
+        torch.testing.assert_close(w, 0.5 * (0.5 * a + 0.5 * b) + 0.5 * c)
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -153,6 +153,14 @@ def test_one_row_is_enough():
     assert model.sample(1).shape == (1, 1, 8, 8)
 
 
+def test_no_gradient_comes_with_a_sample_or_reaches_the_generator_from_the_discriminators_loss():
+    model = small()
+    assert not model.sample(3).requires_grad
+    model.discriminator_loss(X).backward()
+    assert all(w.grad is None for w in model.generator.parameters())
+    assert any(w.grad.abs().sum() > 0 for w in model.discriminator.parameters())
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -193,6 +193,10 @@ def test_black_and_white_are_in_0_to_1_and_what_lies_beyond_is_not(edge):
         model.discriminator_loss(x + 1e-3 * (2 * edge - 1))
 
 
+def test_a_sample_carries_no_gradient():
+    assert not small().sample(3).requires_grad
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -74,6 +74,16 @@ def test_the_gradient_penalty_of_a_linear_critic_is_known_and_that_of_a_quadrati
     assert abs(middle - expected) < 5 * 0.3 / math.sqrt(4000)
 
 
+def test_the_slope_of_the_gradient_penalty_in_the_weights_of_a_linear_critic_is_known():
+    """(|w| - 1)^2 has the slope 2 (|w| - 1) w/|w|."""
+    w = torch.tensor([0.6, -2.0, 1.0], dtype=torch.float64, requires_grad=True)
+    real, fake = torch.randn(2, 5, 3, dtype=torch.float64)
+    penalty = gradient_penalty(lambda x: x @ w, real, fake)
+    torch.testing.assert_close(torch.autograd.grad(penalty, w)[0], (2 * (w.norm() - 1) * w / w.norm()).detach())
+    with torch.no_grad():  # as in `watch`
+        assert gradient_penalty(lambda x: x @ w, real, fake).item() == pytest.approx(penalty.item())
+
+
 # limits ---------------------------------------------------------------------------------------------------------------
 
 
@@ -100,6 +110,17 @@ def test_the_penalties_leave_nothing_in_what_made_the_rows():
     bowl = lambda x: (x.square() * w).sum(1)  # noqa: E731
     (r1_penalty(bowl, real) + gradient_penalty(bowl, real, fake)).backward()
     assert real.grad is None and fake.grad is None and w.grad.abs().sum() > 0
+
+
+def test_the_penalties_of_images_are_those_of_their_numbers_in_a_row():
+    w = torch.randn(12, dtype=torch.float64)
+    bowl = lambda x: x.flatten(1).square() @ w  # noqa: E731
+    real, fake = torch.rand(2, 5, 1, 3, 4, dtype=torch.float64)
+    torch.testing.assert_close(r1_penalty(bowl, real), r1_penalty(bowl, real.flatten(1)))
+    with seeded(2):
+        of_images = gradient_penalty(bowl, real, fake)
+    with seeded(2):
+        torch.testing.assert_close(of_images, gradient_penalty(bowl, real.flatten(1), fake.flatten(1)))
 
 
 # errors ---------------------------------------------------------------------------------------------------------------

@@ -162,6 +162,10 @@ def test_where_samples_are_data_the_best_that_both_can_do_is_known():
     assert model.generator_loss().item() == pytest.approx(math.log(2))
 
 
+def test_a_sample_carries_no_gradient():
+    assert not small().sample(3).requires_grad
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

@@ -204,6 +204,12 @@ def test_the_penalty_is_the_one_of_the_room():
     torch.testing.assert_close(loss, model.score(fake).mean() - model.score(X).mean() + penalty)
 
 
+def test_sides_are_doubled_as_often_as_needed_or_not_at_all():
+    assert ProgressiveGAN(16, start=2, base=8, cap=2).sides == [2, 4, 8, 16]
+    alone = ProgressiveGAN(4, start=4, base=8, cap=2)
+    assert alone.sides == [4] and alone.sample(2).shape == (2, 1, 4, 4)
+
+
 def test_one_row_is_enough():
     model = small(rows=1)
     loss = model.critic_loss(X[:1]) + model.generator_loss()

@@ -235,6 +235,28 @@ def test_one_row_is_enough_and_images_are_in_0_1():
     assert torch.isfinite(model.discriminator_loss(x)) and torch.isfinite(model.generator_loss(x))
 
 
+def test_a_sample_carries_no_gradient():
+    assert not small().sample(3).requires_grad
+
+
+def test_the_generator_takes_data_only_where_it_matches_features():
+    for matching in (True, False):
+        assert [player.uses_data for player in small(feature_matching=matching).players()] == [True, matching]
+
+
+def test_features_are_rows_of_numbers_whatever_their_layer_is():
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Sequential(nn.Flatten(), nn.Linear(12, 2)))
+    model = SemiSupervisedGAN(2, shape=(1, 4, 4), discriminator=net)
+    x = torch.rand(5, 1, 4, 4)
+    torch.testing.assert_close(model.features(x), net[0](x).flatten(1))
+
+
+def test_the_default_discriminator_has_three_hidden_layers_with_leaky_bends():
+    net = small().discriminator
+    assert [w.shape[0] for w in net.parameters() if w.dim() == 2] == [16, 16, 16, 3]
+    assert [m.negative_slope for m in net.modules() if isinstance(m, nn.LeakyReLU)] == 3 * [0.2]
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 

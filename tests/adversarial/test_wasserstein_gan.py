@@ -218,6 +218,12 @@ def test_the_default_networks_have_three_hidden_layers_and_the_critic_no_constan
     assert [m.negative_slope for m in model.critic.modules() if isinstance(m, nn.LeakyReLU)] == 3 * [0.2]
 
 
+def test_a_sample_carries_no_gradient_and_the_generators_move_takes_no_data():
+    model = small()
+    assert not model.sample(3).requires_grad
+    assert [player.uses_data for player in model.players()] == [True, False]
+
+
 # errors ---------------------------------------------------------------------------------------------------------------
 
 
@@ -253,5 +259,5 @@ def test_bad_data_say_what_must_hold(x, words):
 def test_networks_of_a_wrong_shape_are_named():
     with pytest.raises(ValueError, match=r"generator must return .* = \[2, 2\], got \[2, 3\]"):
         WassersteinGAN(nn.Linear(8, 3)).generate(2)
-    with pytest.raises(ValueError, match="one number for each of 64 rows"):
+    with pytest.raises(ValueError, match="critic must return one number for each of 64 rows"):
         WassersteinGAN(critic=nn.Linear(2, 2)).critic_loss(X)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import mutual_info_score
 
+from genedu.core import seeded
 from genedu.metrics import (
     chance,
     joint_counts,
@@ -127,6 +128,21 @@ def test_what_a_posterior_states_is_the_information_of_its_table():
     true = (joint * (joint / (joint.sum(0) / 5)).log()).sum()
     assert stated_information(p.repeat(7, 1)).item() == pytest.approx(true.item(), abs=1e-12)
     torch.testing.assert_close(stated_information(p.float()), true.float())
+
+
+def test_the_correction_counts_the_values_and_pairs_that_came_and_no_others():
+    """Two codes that tell two classes: two pairs of four came, so (3) is -1/2n; names that never came change nothing."""
+    codes = torch.arange(40) % 2
+    for a, b in ((codes, codes), (3 * codes, codes), (codes, 1 + 2 * codes), (codes + 5, 4 * codes)):
+        assert mutual_information(a, b) == pytest.approx(math.log(2) + 1 / 80, abs=1e-12)
+
+
+def test_chance_of_one_permutation_is_the_score_of_it():
+    codes, labels = torch.randint(4, (2, 60))
+    with seeded(1):
+        found = chance(matched_accuracy, codes, labels, times=1)
+    with seeded(1):
+        assert found == matched_accuracy(codes, labels[torch.randperm(60)])
 
 
 # errors ---------------------------------------------------------------------------------------------------------------

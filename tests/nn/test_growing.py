@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 
 from genedu.core import seeded
 from genedu.nn import EqualisedConv2d, GrowingCritic, GrowingGenerator, at_stage, double, growing_widths, halve
@@ -32,6 +33,14 @@ def test_the_image_is_linear_in_alpha_and_the_score_does_not_jump(side):
     x = at_stage(X, side, 1.0)
     for alpha in (0.0, 0.3, 0.999999):
         assert (CRITIC(x, side, alpha + 1e-6) - CRITIC(x, side, alpha)).abs().max() < 1e-4
+
+
+def test_bends_leak_a_fifth_and_colours_have_half_the_gain_and_the_score_one():
+    leaks = [m.negative_slope for network in (GENERATOR, CRITIC) for m in network.modules() if isinstance(m, nn.LeakyReLU)]
+    assert set(leaks) == {0.2} and len(leaks) > 10
+    assert [c.scale for c in GENERATOR.to_rgb] == pytest.approx([0.5 / width**0.5 for width in WIDTHS])
+    score = [m for m in CRITIC.blocks[0].modules() if isinstance(m, EqualisedConv2d)][-1]
+    assert score.scale == pytest.approx(1 / WIDTHS[0] ** 0.5)
 
 
 @pytest.mark.parametrize(("network", "x", "colours"), [(GENERATOR, Z, "to_rgb"), (CRITIC, X, "from_rgb")])
