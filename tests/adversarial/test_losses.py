@@ -47,6 +47,27 @@ def test_the_best_discriminator_of_a_table_and_its_value():
         assert value(best.detach() + 0.3 * torch.randn(4, dtype=torch.float64)) > loss
 
 
+def test_against_the_best_discriminator_the_losses_pass_on_the_slopes_of_divergences():
+    """D* stands still: (3) has the slope of 2 JSD(p, q), (4) that of KL(q, p) - 2 JSD. Where none overlap (3) has none."""
+    p = torch.tensor([0.5, 0.3, 0.1, 0.1]).double()
+    theta = torch.tensor([0.3, -0.2, 0.5, 0.1]).double().requires_grad_()
+    q = theta.softmax(0)
+
+    def kl(a, b):
+        return (torch.xlogy(a, a) - torch.xlogy(a, b)).sum()
+
+    jsd = (kl(p, (p + q) / 2) + kl(q, (p + q) / 2)) / 2
+    logits = (p / q).log().detach()
+    for how, divergence in (("saturating", 2 * jsd), ("non_saturating", kl(q, p) - 2 * jsd)):
+        loss = sum(q[i] * generator_loss(logits[i : i + 1], how) for i in range(4))
+        found, wanted = (torch.autograd.grad(a, theta, retain_graph=True)[0] for a in (loss, divergence))
+        torch.testing.assert_close(found, wanted)
+        assert wanted.abs().max() > 0.01
+    apart = torch.full((1,), -40.0, requires_grad=True)  # a sample where no data are, D nearly the best
+    slope = [torch.autograd.grad(generator_loss(apart, how), apart)[0].item() for how in ("saturating", "non_saturating")]
+    assert slope == pytest.approx([0, -1], abs=1e-12)
+
+
 def test_r1_of_a_quadratic_and_its_gradient():
     a = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
     x = torch.randn(5, 3, dtype=torch.float64)
