@@ -395,7 +395,7 @@ show(
 )
 
 # %% [markdown]
-# At 8 × 8 growing does not pay: the network that was large from the start comes out a little ahead (one seed each). That is no contradiction to the paper. A round at 2 × 2 still costs about 40 % of one at 8 × 8, one at 4 × 4 (for most of which two ways are faded) about 70 %, although the images have a sixteenth or a quarter of the
+# At 8 × 8 growing does not pay: the network that was large from the start comes out a little ahead (one seed each). That is no contradiction to the paper. A round at 2 × 2 still costs 40 to 50 % of one at 8 × 8, one at 4 × 4 (for most of which two ways are faded) about 70 %, although the images have a sixteenth or a quarter of the
 # pixels: at these sizes much of the time goes into calling layers, however small the images are. And more than half of the rounds are spent on images so coarse that they say little about the last ones.
 # At 32 × 32 there is more to save. Five rounds at each side, on coloured shapes, show what a round costs:
 
