@@ -92,7 +92,7 @@ def test_a_cell_that_sleeps_is_stopped_by_the_clock_and_it_is_told(sandbox):
 LOSING_ANSWERS = {
     "loops for ever": ("def m_step(x, r, ridge):\n    while True: pass", "it used more than 1 s of computing time", "too slow"),
     "ends the process": ("import os\ndef m_step(*a): os._exit(0)", "it ended the whole process (exit status 0)", "process ended"),
-    "eats memory": ("def m_step(*a):\n    x = [1]\n    while True: x = x + x", "it raises MemoryError", "raises"),
+    "eats memory": ("def m_step(*a):\n    x = [1]\n    while True: x = x * 1000", "it raises MemoryError", "raises"),
     "recurses": ("def m_step(*a): return m_step(*a)", "it raises RecursionError", "raises"),
 }  # fmt: skip
 
