@@ -407,7 +407,7 @@ table(["side", "ms a round"], [[side, ms] for side, ms in zip((4, 8, 16, 32), sp
 claim("a round at 4 x 4 takes less than 60 % of one at 32 x 32", spent[0] < 0.6 * spent[3])
 
 # %% [markdown]
-# Drawing the shapes needs far more rounds, by either way, than fit into this notebook. So we claim nothing about who wins there. In the [benchmarks](../benchmarks/README.md) both get 150 CPU seconds: neither draws shapes yet, and neither is ahead.
+# Drawing the shapes needs far more rounds, by either way, than fit into this notebook. So we claim nothing about who wins there. In the [benchmarks](../benchmarks/README.md) both get 150 to 180 CPU seconds: neither draws shapes yet, and neither is ahead.
 
 # %% [markdown]
 # ### What 1024 × 1024 costs
