@@ -46,7 +46,7 @@ from genedu.plots.style import PALETTE
 from genedu.report import approx, claim, show, show_source, start_chapter, table
 from genedu.widgets import Explorer, draw_generator_layers
 
-device = start_chapter()  # networks of this size are no faster on a GPU
+device = start_chapter()  # no use for a GPU here: a laptop does it all
 
 # %% [markdown]
 # ## The idea

@@ -49,7 +49,7 @@ from genedu.plots.style import PALETTE
 from genedu.report import approx, claim, show, show_source, start_chapter, table
 from genedu.widgets import Explorer, draw_codes
 
-device = start_chapter()  # small networks and many small steps: a GPU would not be faster
+device = start_chapter()  # no use for a GPU here: a laptop does it all
 adam = partial(Adam, betas=(0.5, 0.99))
 
 # %% [markdown]

@@ -210,6 +210,6 @@ def load(path, run, model, optimizers, history, batches) -> int:
     history.losses, history.watched = state["history"]["losses"], state["history"]["watched"]
     batches.go_to(*state["place"])
     torch.set_rng_state(state["random"])  # last: going to the place in the pass has drawn
-    if state["random_cuda"]:
-        torch.cuda.set_rng_state_all(state["random_cuda"])
+    for i, random in enumerate(state["random_cuda"][: torch.cuda.device_count()]):  # it may go on where fewer GPUs are
+        torch.cuda.set_rng_state(random, i)
     return state["done"]

@@ -137,10 +137,9 @@ LOST = {
 
 @pytest.mark.parametrize("name", LOST)
 def test_a_lost_worker_says_why_and_answers_no_more(sandbox, name):
-    limits = replace(sandbox.limits, wall=4.0, memory=(1 << 30) if "memory" in name else sandbox.limits.memory)
+    clock = 4.0 if "sleeps" in name else 120.0  # far off where something else must end it, also on a busy machine
+    limits = replace(sandbox.limits, wall=clock, memory=(1 << 30) if "memory" in name else sandbox.limits.memory)
     code, hint, mistake = LOST[name]
-    if "memory" in name:
-        limits = replace(limits, wall=30.0)
     with working(replace(sandbox, limits=limits)) as worker:
         f = handle(worker, code, "f")
         for _ in range(2):
@@ -148,7 +147,7 @@ def test_a_lost_worker_says_why_and_answers_no_more(sandbox, name):
             with pytest.raises(CallFailed) as failed:
                 f.call({})
             assert (str(failed.value), failed.value.mistake) == (hint, mistake)
-        assert time.monotonic() - started < 0.1
+        assert time.monotonic() - started < 2  # the second call does not wait for a clock
         assert worker.clock == ("sleeps" in name)
 
 
