@@ -35,12 +35,13 @@ from genedu.adversarial.parts import (
     checked_sample,
     dense_discriminator,
     dense_generator,
+    generator_player,
     labelled_rows,
     one_hot_rows,
     standard_normal,
 )
 from genedu.core import Batch, Player
-from genedu.nn import Joined, draw_levels, follow, moving_average
+from genedu.nn import Joined, draw_levels, moving_average
 from genedu.nn.class_mixture import prior_of
 
 
@@ -179,10 +180,5 @@ class AuxiliaryClassifierGAN(nn.Module):
         judge = "critic" if self.wasserstein else "discriminator"
         return [
             Player(judge, list(self.discriminator.parameters()), self.discriminator_loss, steps=self.steps),
-            Player(
-                "generator",
-                list(self.generator.parameters()),
-                self.generator_loss,
-                after_step=follow(self.averaged, self.generator),
-            ),
+            generator_player(self, uses_data=True),
         ]

@@ -29,13 +29,14 @@ from genedu.adversarial.parts import (
     asked_classes,
     checked_sample,
     dense_generator,
+    generator_player,
     labelled_rows,
     one_a_row,
     one_hot_rows,
     standard_normal,
 )
 from genedu.core import Batch, Player
-from genedu.nn import Joined, draw_levels, follow, mlp, moving_average
+from genedu.nn import Joined, draw_levels, mlp, moving_average
 from genedu.nn.class_mixture import prior_of
 
 
@@ -148,10 +149,5 @@ class ConditionalGAN(nn.Module):
         """The discriminator, k steps a round; then the generator, which takes of its minibatch the labels alone."""
         return [
             Player("discriminator", list(self.discriminator.parameters()), self.discriminator_loss, steps=self.steps),
-            Player(
-                "generator",
-                list(self.generator.parameters()),
-                self.generator_loss,
-                after_step=follow(self.averaged, self.generator),
-            ),
+            generator_player(self, uses_data=True),
         ]

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from genedu.adversarial.losses import LOSSES, discriminator_loss, generator_loss
-from genedu.adversarial.parts import checked_sample, data_rows, one_a_row, standard_normal
+from genedu.adversarial.parts import checked_sample, data_rows, generator_player, one_a_row, standard_normal
 from genedu.core import Player
-from genedu.nn import follow, moving_average, strided_discriminator, strided_generator
+from genedu.nn import moving_average, strided_discriminator, strided_generator
 
 
 class DCGAN(nn.Module):
@@ -136,11 +136,5 @@ class DCGAN(nn.Module):
         """The discriminator; then the generator, which takes no data."""
         return [
             Player("discriminator", list(self.discriminator.parameters()), self.discriminator_loss),
-            Player(
-                "generator",
-                list(self.generator.parameters()),
-                self.generator_loss,
-                uses_data=False,
-                after_step=follow(self.averaged, self.generator),
-            ),
+            generator_player(self),
         ]

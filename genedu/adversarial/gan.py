@@ -24,9 +24,17 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from genedu.adversarial.losses import LOSSES, discriminator_loss, generator_loss, r1_penalty
-from genedu.adversarial.parts import checked_sample, data_rows, dense_discriminator, dense_generator, one_a_row, standard_normal
+from genedu.adversarial.parts import (
+    checked_sample,
+    data_rows,
+    dense_discriminator,
+    dense_generator,
+    generator_player,
+    one_a_row,
+    standard_normal,
+)
 from genedu.core import Player
-from genedu.nn import follow, moving_average
+from genedu.nn import moving_average
 
 
 class GAN(nn.Module):
@@ -123,11 +131,5 @@ class GAN(nn.Module):
         """The discriminator, k steps a round; then the generator, which takes no data. (4)"""
         return [
             Player("discriminator", list(self.discriminator.parameters()), self.discriminator_loss, steps=self.steps),
-            Player(
-                "generator",
-                list(self.generator.parameters()),
-                self.generator_loss,
-                uses_data=False,
-                after_step=follow(self.averaged, self.generator),
-            ),
+            generator_player(self),
         ]

@@ -28,9 +28,9 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 from torch.nn.functional import one_hot, softplus
 
 from genedu.adversarial.losses import discriminator_loss, generator_loss, r1_penalty
-from genedu.adversarial.parts import asked_classes, checked_sample, data_rows, dense_generator
+from genedu.adversarial.parts import asked_classes, checked_sample, data_rows, dense_generator, generator_player
 from genedu.core import Player, check_values
-from genedu.nn import follow, mlp, moving_average
+from genedu.nn import mlp, moving_average
 
 
 class Codes(NamedTuple):
@@ -95,7 +95,7 @@ class InfoGAN(nn.Module):
         self.recogniser = nn.Linear(features, categories + continuous * (1 if sigma else 2))
         self.averaged = moving_average(self.generator, average) if average else None
         self.categories, self.continuous, self.weight, self.gain, self.sigma = categories, continuous, weight, gain, sigma
-        self.shape, self.width, self.rows, self.r1 = tuple(shape), features, rows, r1
+        self.shape, self.rows, self.r1 = tuple(shape), rows, r1
         self.register_buffer("origin", torch.zeros(latent))
 
     def draw(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -114,8 +114,9 @@ class InfoGAN(nn.Module):
 
     def _features(self, x: Tensor) -> Tensor:
         h = self.trunk(x)
-        if h.shape != (len(x), self.width):
-            raise ValueError(f"the trunk must return [batch, features] = {[len(x), self.width]}, got {list(h.shape)}")
+        if h.shape != (len(x), self.recogniser.in_features):
+            want = [len(x), self.recogniser.in_features]
+            raise ValueError(f"the trunk must return [batch, features] = {want}, got {list(h.shape)}")
         return h
 
     def discriminate(self, x: Tensor) -> Tensor:
@@ -192,9 +193,8 @@ class InfoGAN(nn.Module):
 
     def players(self) -> list[Player]:
         """The discriminator with the trunk and Q; then the generator, which takes no data."""
-        follows = follow(self.averaged, self.generator)
         judge = [*self.trunk.parameters(), *self.discriminator.parameters(), *self.recogniser.parameters()]
         return [
             Player("discriminator", judge, self.discriminator_loss),
-            Player("generator", list(self.generator.parameters()), self.generator_loss, uses_data=False, after_step=follows),
+            generator_player(self),
         ]

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from genedu.core import Batch, check_values
-from genedu.nn import mlp
+from genedu.core import Batch, Player, check_values
+from genedu.nn import follow, mlp
 from genedu.nn.class_mixture import labels_of
 
 
@@ -48,6 +49,12 @@ def one_a_row(out: Tensor, rows: int, *, who: str = "discriminator", what: str =
     if out.numel() != rows:
         raise ValueError(f"the {who} must return one {what} for each of {rows} {of}, got {list(out.shape)}")
     return out.view(rows)
+
+
+def generator_player(game: Any, *, uses_data: bool = False) -> Player:
+    """The player of a game's `generator` and `generator_loss`; `averaged`, where there is one, follows each of its moves."""
+    weights, after = list(game.generator.parameters()), follow(game.averaged, game.generator)
+    return Player("generator", weights, game.generator_loss, uses_data=uses_data, after_step=after)
 
 
 def data_rows(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from genedu.adversarial.losses import gradient_penalty
-from genedu.adversarial.parts import checked_sample, data_rows, dense_generator, one_a_row, standard_normal
+from genedu.adversarial.parts import checked_sample, data_rows, dense_generator, generator_player, one_a_row, standard_normal
 from genedu.core import Player
-from genedu.nn import follow, mlp, moving_average
+from genedu.nn import mlp, moving_average
 
 
 class WassersteinGAN(nn.Module):
@@ -128,11 +128,5 @@ class WassersteinGAN(nn.Module):
         """The critic, `steps` moves a round; then the generator, which takes no data."""
         return [
             Player("critic", list(self.critic.parameters()), self.critic_loss, steps=self.steps),
-            Player(
-                "generator",
-                list(self.generator.parameters()),
-                self.generator_loss,
-                uses_data=False,
-                after_step=follow(self.averaged, self.generator),
-            ),
+            generator_player(self),
         ]

@@ -12,7 +12,7 @@ from tests.case import Case
 
 def verdict(model: nn.Module, batch: Tensor, gain: float) -> Tensor:
     """Without the bound on information: what Q's logits cost is in the file of this model."""
-    model.trunk, model.width, model.weight = nn.Flatten(), batch[0].numel(), 0.0
+    model.trunk, model.weight = nn.Flatten(), 0.0
     model.discriminator = Knows(batch.flatten(1), gain)
     model.recogniser = nn.Linear(batch[0].numel(), model.recogniser.out_features)
     return model.discriminator_loss(batch)

@@ -11,6 +11,7 @@ from torch.nn.functional import one_hot
 from genedu.adversarial import GAN, AuxiliaryClassifierGAN, ConditionalGAN
 from genedu.core import seeded
 from genedu.fit import Adam, fit
+from tests.adversarial.rounds import assert_steps_and_average
 
 with seeded(1):
     X, Y = torch.randn(64, 2), torch.arange(64) % 3
@@ -300,12 +301,7 @@ def test_the_default_networks_have_three_hidden_layers_of_the_asked_width():
 
 
 def test_the_discriminator_makes_k_steps_a_round_and_the_average_follows_each_of_the_generators_moves():
-    model, seen = small(steps=2, average=0.5), []
-    keep = lambda *_: seen.append([w.detach().clone() for w in model.generator.parameters()])  # noqa: E731
-    history = fit(model, (torch.randn(60, 2), torch.arange(60) % 3), rounds=3, callback=keep)
-    assert len(history.losses["discriminator"]) == 6 and len(history.losses["generator"]) == 3
-    for w, a, b, c in zip(model.averaged.module.parameters(), *seen, strict=True):
-        torch.testing.assert_close(w, 0.5 * (0.5 * a + 0.5 * b) + 0.5 * c)
+    assert_steps_and_average(small(steps=2, average=0.5), (torch.randn(60, 2), torch.arange(60) % 3))
     assert not small().sample(3).requires_grad
 
 
