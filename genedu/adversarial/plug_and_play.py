@@ -28,7 +28,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from genedu.core import check_values
+from genedu.adversarial.parts import asked_classes
 
 
 class PlugAndPlay(nn.Module):
@@ -83,7 +83,9 @@ class PlugAndPlay(nn.Module):
         logits = self.classifier(self.generator(h))  # [N, K]
         if logits.shape != (len(h), self.classes):
             raise ValueError(f"the classifier must return [batch, classes] = {[len(h), self.classes]}, got {list(logits.shape)}")
-        return logits.log_softmax(1).gather(1, self._classes(len(h), y)[:, None]).squeeze(1)  # [N]
+        return (
+            logits.log_softmax(1).gather(1, asked_classes(y, len(h), self.classes, self.origin.device)[:, None]).squeeze(1)
+        )  # [N]
 
     def step(self, h: Tensor, y: int | Tensor) -> Tensor:
         """(1) once: codes [N, Z] and classes -> [N, Z], no gradient.
@@ -112,7 +114,7 @@ class PlugAndPlay(nn.Module):
         if steps < 0:
             raise ValueError(f"steps must be at least 0, got {steps}")
         codes = [torch.randn(n, *self.origin.shape, device=self.origin.device, dtype=self.origin.dtype)]  # [n, Z]
-        y = self._classes(n, y)
+        y = asked_classes(y, n, self.classes, self.origin.device)
         for _ in range(steps):
             codes.append(self.step(codes[-1], y))
         return torch.stack(codes)  # [steps + 1, n, Z]
@@ -126,12 +128,3 @@ class PlugAndPlay(nn.Module):
         """
         y = torch.randint(self.classes, (n,), device=self.origin.device) if y is None else y
         return self.generator(self.chain(n, y, steps=steps)[-1])
-
-    def _classes(self, n: int, y: int | Tensor) -> Tensor:
-        """y as long [n]."""
-        if not isinstance(y, Tensor):
-            y = torch.full((n,), y, device=self.origin.device)
-        if y.shape != (n,) or y.is_floating_point():
-            raise ValueError(f"y must be one whole number for each of {n} codes, got {y.dtype} {list(y.shape)}")
-        check_values(y, lambda y: (y >= 0) & (y < self.classes), f"y must be a class 0..{self.classes - 1}")
-        return y.long()

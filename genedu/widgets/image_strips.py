@@ -15,4 +15,5 @@ def draw_strips(axes: Axes, rows: list[tuple[str, Tensor]]) -> None:
         inset.set(xticks=[], yticks=[])
         inset.set_ylabel(name, rotation=0, ha="right", va="center")
         inset.grid(False)
+        inset.spines[:].set_visible(False)
     axes.set_axis_off()

@@ -39,5 +39,6 @@ def draw_reconstructions(
         inset.set(xticks=[], yticks=[])
         inset.set_ylabel(name, rotation=0, ha="right", va="center")
         inset.grid(False)
+        inset.spines[:].set_visible(False)
     axes.set_axis_off()
     axes.set_title(f"{code} numbers, noise {noise:g}: squared error {before:.2f} before, {after:.2f} after")

@@ -53,3 +53,4 @@ def draw_sequences(
         inset.set(xticks=[], yticks=[])
         inset.set_title(name, fontsize=8, pad=2)
         inset.grid(False)
+        inset.spines[:].set_visible(False)

@@ -200,10 +200,10 @@ def test_bad_options_say_what_must_hold(options, words):
     [
         (torch.zeros(3, 1), 0, r"h must be \[batch, 2\] with batch >= 1, got \[3, 1\]"),
         (torch.zeros(0, 2), 0, "batch >= 1"),
-        (torch.zeros(3, 2), 2, r"y must be a class 0..1; got 2"),
-        (torch.zeros(3, 2), -1, r"y must be a class 0..1; got -1"),
-        (torch.zeros(3, 2), torch.tensor([0, 1]), "one whole number for each of 3 codes"),
-        (torch.zeros(3, 2), torch.zeros(3), "one whole number for each of 3 codes, got torch.float32"),
+        (torch.zeros(3, 2), 2, r"y must be classes 0 to 1; got 2"),
+        (torch.zeros(3, 2), -1, r"y must be classes 0 to 1; got -1"),
+        (torch.zeros(3, 2), torch.tensor([0, 1]), r"y must be \[3\] whole numbers \(long\), a class for each row"),
+        (torch.zeros(3, 2), torch.zeros(3), r"a class for each row; got torch.float32 \[3\]"),
     ],
 )
 def test_bad_codes_and_classes_say_what_must_hold(h, y, words):
