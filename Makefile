@@ -54,7 +54,7 @@ chapters: $(VENV)/.test ## every cell of course/ and solutions/, strictly agains
 browser: $(VENV)/.test ## chapters in JupyterLab in a headless Chromium: run, move a slider
 	$(BIN)/python -m pytest -m browser tests/browser
 
-sync: $(VENV)/.test ## build and run the notebooks from their .py, then the exercises; ONLY=01 for one chapter
+sync: $(VENV)/.test ## build and run the notebooks from their .py, then the exercises; ONLY=01 for one chapter, ONLY="--fresh 01" keeps no picture
 	GENEDU_PROGRESS=0 $(BIN)/python tools/sync.py $(ONLY)
 
 matrix: $(VENV)/.test .venv-lowest/.lowest ## chapters again: plain CPU code path, two threads, lowest versions

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 3 Autoregressive models
 #
-# **The question.** Chapter 2 ended with a network that was no density, as nobody could compute its normaliser. Can a network be a density by
-# construction? It can, if it has to predict one number at a time. What does that buy, and what does it cost?
+# **The question.** Chapter 2 had a network that was no density without its normaliser, which nobody can compute in many dimensions. Can a
+# network be a density by construction? It can, if it has to predict one number at a time. What does that buy, and what does it cost?
 #
 # **Slides:** 17-18 "Generative Methods: Autoregressive models", 22 "Autoregressive Models" and 25 "Autoregressive models" (their limits). Slide 24 is
 # chapter 4, slide 23 chapter 5. **Before:** chapters 1 and 2; logistic regression, networks with a hidden layer. **Time:** 75 minutes to read and
@@ -74,7 +74,7 @@ for ax, i in zip(figure.axes, steps, strict=True):
     )
 show(
     figure,
-    alt="One digit of 8x8 bits four times, read row by row: what has been read is shown, the rest is white. A red square "
+    alt="One digit of 8x8 bits four times, read row by row: what has been read is shown, the rest is white. An orange square "
     "marks the next bit, which is to be predicted from what has been read, after 9, 27, 45 and 63 bits.",
 )
 
@@ -125,11 +125,12 @@ claim(
 # $$\text{logit}_i = b_i + V_i \cdot h_i, \qquad h_i = \sigma(a_i), \qquad a_i = c + \sum_{j<i} x_j W_j. \tag{2}$$
 #
 # $W_j$ is a row of H weights, the voice of bit j in the hidden units of all later bits. Computed as it stands, (2) sums over $j<i$ anew for each i: $H D(D-1)/2$ products for a row.
-# But $a_{i+1}$ is $a_i$ and one more term. Whoever keeps the **running sum** needs H D products: as many as one pass through an ordinary network. Note the
-# inequality: it is $j<i$. A sum that includes $x_i$ lets the answer into the question (see "What goes wrong").
+# But $a_{i+1}$ is $a_i$ and one more term. Whoever keeps the **running sum** needs H D products: as many as the first layer of an ordinary network. Note
+# the inequality: it is $j<i$. A sum that includes $x_i$ lets the answer into the question (see "What goes wrong").
 #
 # **MADE** (Germain et al. 2015) takes an ordinary network with D inputs and D outputs, and cuts connections until no path leads from $x_j$ to logit i unless j is before i.
-# Each hidden unit gets a **degree** m from 1 to D-1 and may see the first m numbers in the order. Then
+# The degree of a number is its place in the order, 1 to D. Each hidden unit gets a **degree** m from 1 to D-1 and may see the first m
+# numbers in the order. With i for the place in the order, too,
 #
 # $$\text{a unit of degree } m \text{ hears units (or numbers) of degree} \le m, \qquad \text{logit } i \text{ hears units of degree} < i. \tag{3}$$
 #
@@ -189,7 +190,8 @@ claim("it is faster, by a factor of 1.3 at least", ratio > 1.3)
 # (Why is the factor not 392? The sigmoids are as many in both. And a good matrix product needs less time for a product than a loop does. The library goes one
 # step further: automatic differentiation would store every $a_i$ for the way back, B D H numbers. `NADE` walks the running sum backwards, $a_i = a_{i+1} - x_i W_i$, and stores one.)
 #
-# Sampling is where the running sum is at its most natural: each bit is drawn, and its row of W is added.
+# Sampling is where the running sum is at its most natural: each bit is drawn, and its row of W is added. (Equation numbers in the source
+# are those at the head of its file; there, (3) is the running sum.)
 
 # %%
 show_source(NADE.log_prob, NADE.sample, NADE._draw)
@@ -272,8 +274,9 @@ show(
 # $$J = \mathbb{E}_x\, \mathbb{E}_o\, \mathbb{E}_{d \sim U(1..D)}\; \frac{D}{D - d + 1} \sum_{k \ge d} -\log p(x_{o_k} | x_{o_{<d}}). \tag{4}$$
 #
 # Where does the weight come from? The chain in the order o has one term for each d, so its $-\log p$ is D times the mean over d. Of the terms in (4) only $k = d$ belongs to this chain. But
-# the other $D - d$ belong to chains that agree with it up to there, and all are equally likely: their mean, with $1/(D - d + 1)$, stands for that one term. So J is the mean of
-# $-\log p(x|o)$ over all orders, though one pass sees no complete chain. For four bits all orders and all cuts can be tried.
+# the other $D - d$ belong to chains that agree with it up to there, and all are equally likely: the mean of all, with $1/(D - d + 1)$, stands
+# for that one term. So J is the mean of $-\log p(x|o)$ over all orders, though one pass sees no complete chain. For four bits all orders and
+# all cuts can be tried. (What the source calls (2) is our (4).)
 
 # %%
 show_source(DeepNADE.loss_given)
@@ -338,8 +341,10 @@ claim(
 # their probabilities. What is left is the error of the *model*. In the order of the story, causes first, each factor is simple: coins, then a logistic function of the causes. In the reverse order the factors are
 # what Bayes' rule makes of that, and are more complicated: if one cause explains an effect, the other need not ("explaining away").
 #
-# Then hide the causes, as the world does: only the effects are data. Now no order is that of the process. All 24 chains lose something, because the process is not a chain over what is seen. A hidden layer can mend the *fit*; the
-# factors it learns are still not the process. Nothing in them is a coin. Models with hidden causes are the subject of chapters 6 to 9.
+# Then hide the causes, as the world does: only the effects are data. Now no order is that of the process. All 24 chains of logistic
+# regressions lose something, because a mean over hidden causes is no logistic function of the other effects. A hidden layer can mend the
+# *fit*; the factors it learns are still not the process. Nothing in them is a coin. Models with hidden causes are the subject of chapters 7
+# to 9.
 
 
 # %%
@@ -525,7 +530,9 @@ approx("Deep NADE, one of 16 random orders: mean", each.mean().item(), "nats")
 approx("worst of them minus best", (each.max() - each.min()).item(), "nats")
 bits, logistic, m, n, d, ensemble, both = nll.values()
 claim("independent bits: 24.9 to 25.5 nats", 24.9 < bits < 25.5)
-claim("the neighbours are worth more than 6 nats even to logistic regressions", logistic < bits - 6)
+claim(
+    "the earlier bits are worth more than 6 nats even to logistic regressions", logistic < bits - 6
+)
 claim(
     "a hidden layer gains more than 0.3 nats on them, in MADE as in NADE",
     max(m, n) < logistic - 0.3,
@@ -544,9 +551,10 @@ with seeded(13):
 judged = {
     name: classifier_two_sample(data.train.float(), x.float()).accuracy for name, x in drawn.items()
 }
+control = classifier_two_sample(data.train.float(), data.test.float()).accuracy
 table(
     ["samples of", "a judge tells them from real digits, %"],
-    [[name, 100 * a] for name, a in judged.items()],
+    [[name, 100 * a] for name, a in {**judged, "nothing: other real digits": control}.items()],
 )
 claim(
     "independent bits are found out in more than 85 % of the cases",
@@ -556,6 +564,7 @@ claim(
     "each model with hidden units in less than 80 %; 50 would be perfect",
     all(0.5 < judged[name] < 0.8 for name in list(models)[2:]),
 )
+claim("and other real digits, the control, in less than 55 %", control < 0.55)
 figure = image_rows(
     {
         "real digits": data.train[:14].view(-1, 8, 8),
@@ -566,7 +575,7 @@ figure = image_rows(
 show(
     figure,
     alt="Six rows of fourteen 8x8 black and white images: real digits; independent bits, which are speckle in the middle; logistic "
-    "regressions, strokes in pieces; MADE, NADE and Deep NADE, most of which look like digits, some broken.",
+    "regressions, strokes in pieces; MADE, NADE and Deep NADE, many of which look like digits, some broken.",
 )
 
 # %% [markdown]
@@ -613,7 +622,8 @@ with torch.no_grad(), seeded(14):
         after = nats_of(deep, data.test, seen_first, ~known).mean().item()
         rows.append([name, int((~known).sum()), blind, before, after])
         seen_helps[name] = (blind, before, after)
-table(["seen", "bits hidden", "independent bits", "nothing seen", "the part seen"], rows)
+print("-log p of the hidden bits, in nats, by independent bits and by Deep NADE, which sees")
+table(["seen", "bits hidden", "independent bits", "nothing", "the part"], rows)
 claim(
     "the hidden bits together are cheaper than independent ones, by more than a nat",
     all(a > b + 1 for a, b, _ in seen_helps.values()),
@@ -622,10 +632,13 @@ claim(
     "seeing the rest saves more than a nat in each case",
     all(b > c + 1 for _, b, c in seen_helps.values()),
 )
-half, chess = seen_helps["left half"], seen_helps["a chessboard"]
-claim("a chessboard tells more of the rest than a half does: less is left", chess[2] < half[2])
+halves, chess = [seen_helps[k] for k in ("upper half", "left half")], seen_helps["a chessboard"]
+claim(
+    "a chessboard tells more of the rest than a half does: it saves more, and less is left",
+    all(chess[1] - chess[2] > b - c and chess[2] < c for _, b, c in halves),
+)
 
-figure_rows = {}
+figure_rows, kept, apart = {}, [], {}
 with seeded(15):
     for name, known in masks.items():
         digit = data.test[list(masks).index(name) + 1]
@@ -638,18 +651,27 @@ with seeded(15):
             ]
         )
         figure_rows[name] = shown.view(-1, 8, 8)
-        claim(f"{name}: what was known is kept", (filled[:, known] == digit[known]).all())
+        kept.append((filled[:, known] == digit[known]).all())
+    for name in ("upper half", "left half", "a chessboard"):
+        one, another = (deep.complete(data.test, masks[name]) for _ in range(2))
+        apart[name] = (one != another).sum(1).double().mean().item()
+        approx(f"{name} seen: two completions differ in", apart[name], "of 32 bits")
+claim("what was known is kept in all completions", all(kept))
+claim(
+    "with a chessboard they differ less than with a half, by more than half a bit",
+    apart["a chessboard"] < min(apart["upper half"], apart["left half"]) - 0.5,
+)
 figure = image_rows(figure_rows, titles=["digit", "seen", *["filled in"] * 8], size=0.75, top=1)
 show(
     figure,
     alt="Four rows. In each: a digit, the part of it that is seen (upper half, left half, chessboard, frame; the rest is white), and eight "
-    "completions. With the chessboard they are nearly alike and like the digit; with a half or the frame they are different digits that agree with the part.",
+    "completions that agree with the part. With the chessboard they are most alike; with a half or the frame some become another digit.",
 )
 
 # %% [markdown]
 # ### Limit: sequential generation is slow
-# All D predictions for a *given* row come out of one pass: training and scoring are parallel. A *sample* is not given; its last bit cannot be drawn before the first, so that it takes D steps one after the other. The table counts CPU seconds for 16 rows
-# of images of growing size. MADE runs its whole network for each bit. NADE's steps are cheap, as the running sum is kept between them, and yet there are D of them. For an image of a megapixel in colour D is three million.
+# All D predictions for a *given* row come out of one pass: training and scoring are parallel. A *sample* is not given; its last bit cannot be drawn before the first, so that it takes D steps one after the other. The plot shows CPU seconds for 16 rows
+# of images of growing size, the table how many times as long as a score of MADE's they are. MADE runs its whole network for each bit. NADE's steps are cheap, as the running sum is kept between them, and yet there are D of them. For an image of a megapixel in colour D is three million.
 
 # %%
 sides = [8, 16, 32]
@@ -706,16 +728,17 @@ curves(
     ylabel="CPU seconds for 16 rows",
 )
 ax.set_yscale("log")
+ax.set_ylim(top=50)  # room for the legend
 show(
     figure,
-    alt="CPU seconds against the number of bits, both axes logarithmic. Scoring is flat and lowest. Sampling from NADE rises in "
+    alt="CPU seconds against the number of bits, both axes logarithmic. Scoring is lowest and rises least. Sampling from NADE rises in "
     "proportion to the number of bits, without the running sum a little more steeply, sampling from MADE is highest and steepest.",
 )
 
 # %% [markdown]
 # ### Limit: details come before the whole
-# The loss adds D predictions of single pixels. Most of them are decided nearby: the pixel to the left and the three above. So a model earns most of its nats with local detail, and little is left to be earned with what we would call the image. Two
-# measurements.
+# The loss adds D predictions of single pixels. Most of what can be known of a pixel is told by those nearby, to its left and above it. So a
+# model earns most of its nats with local detail, and little is left to be earned with what we would call the image. Two measurements.
 #
 # *How far must it see?* Logistic regressions whose mask is cut further: each bit sees only earlier bits at most r pixels away.
 
@@ -755,8 +778,9 @@ claim(
 )
 
 # %% [markdown]
-# *What does a mistake cost?* Damage test digits in two ways. Globally: give each the lower half of another one, of a different class. To us this is no digit any more, though each half is perfect. Locally: flip two pixels at random. To us this is the same digit, with
-# two specks of dust.
+# *What does a mistake cost?* Damage test digits in two ways. Globally: give each the lower half of another one, of a different class. To us
+# this is often no digit any more, or another one, though each half is perfect. Locally: flip two pixels at random. To us this is the same
+# digit, with two specks of dust.
 
 # %%
 with seeded(19):
@@ -792,17 +816,19 @@ figure = image_rows(
 )
 show(
     figure,
-    alt="Three rows of ten images: test digits; the same with the lower half of another digit, which are mostly no digits; the same "
+    alt="Three rows of ten images: test digits; the same with the lower half of another digit, which are no digits or other ones; the same "
     "with two pixels flipped, which can be read as before.",
 )
 
 # %% [markdown]
 # ### Limit: representations
-# Is there anything in the hidden units that knows what an image shows? The usual test is a **linear probe**: logistic regression on the units, with few labels. Principal components (PCA) of the same number are the yardstick: they know nothing but
-# variances. NADE's units after the last bit are $\sigma(c + \sum_j x_j W_j)$. Each of MADE's units sees a part of the image. Deep NADE's are taken with all bits shown.
+# Is there anything in the hidden units that knows what an image shows? The usual test is a **linear probe**: logistic regression on the units, with few labels. The yardsticks are the 64 pixels themselves, and 32 principal components (PCA), which
+# know nothing but variances. NADE's units after the last bit are $\sigma(c + \sum_j x_j W_j)$. Each of MADE's units sees a part of the image. Deep NADE's are taken with all bits shown.
 #
 # The lecture says "not very good". For models of one order that is what we find: no better than PCA, or than the pixels. Why should they be? Nothing asks them for a summary, as the past itself is always at hand. (Autoencoders, chapter 6, are
-# asked for one.) Deep NADE is asked for something like it: to say the rest of an image from any part. Its units are better than the pixels. The limit belongs to the fixed order, not to the whole family.
+# asked for one.) Deep NADE is asked for something like it: to say the rest of an image from any part. Its units are better than the pixels.
+# It has a second hidden layer; so that we do not praise the order for what the layer did, the table has a MADE with two layers as well. That
+# one does not gain by it. The limit belongs to the fixed order, not to the whole family.
 
 
 # %%
@@ -824,6 +850,8 @@ def accuracy(features, labels_a_class):
     return sum(found) / len(found)
 
 
+with seeded(11):
+    two_layers = train(MADE(64, (256, 256)), 900, 5e-3)
 centred = data.train.float() - data.train.float().mean(0)
 components = torch.linalg.svd(centred, full_matrices=False).Vh  # [64, 64]
 features = {
@@ -831,7 +859,8 @@ features = {
     "PCA, 32 components": lambda x: x.float() @ components[:32].T,
     "NADE, 64 units": lambda x: torch.sigmoid(nade.c + x.float() @ nade.W),
     "MADE, 256 units": lambda x: made.net[:2](x.float()),
-    "Deep NADE, 256 units": lambda x: deep.hidden(
+    "MADE of two layers, 256 units of the last": lambda x: two_layers.net[:5](x.float()),
+    "Deep NADE, 256 units of the last": lambda x: deep.hidden(
         deep.first(torch.cat([x.float(), torch.ones(x.shape)], 1))
     ),
 }
@@ -842,23 +871,26 @@ table(
     ["features", *(f"{k} labels a class, %" for k in few)],
     [[name, *(100 * a for a in v)] for name, v in probes.items()],
 )
-pixels, pca, nade_units, made_units, deep_units = probes.values()
+pixels, pca, nade_units, made_units, made_deeper, deep_units = probes.values()
 claim(
-    "with 5 labels a class NADE's units are not better than PCA's, by 4 points or more",
+    "with 5 labels a class NADE's units are at most 4 points better than PCA's",
     nade_units[1] < pca[1] + 0.04,
 )
-claim(
-    "MADE's are not better than the pixels, by 4 points or more", made_units[1] < pixels[1] + 0.04
-)
+claim("MADE's are at most 4 points better than the pixels", made_units[1] < pixels[1] + 0.04)
 claim(
     "with 2 labels a class Deep NADE's are better than both NADE's and the pixels",
     deep_units[0] > max(nade_units[0], pixels[0]) + 0.01,
+)
+claim(
+    "a fixed order gains nothing by a second layer: MADE's units of two layers are not better than of one",
+    made_deeper[0] < made_units[0] and made_deeper[1] < made_units[1],
 )
 
 # %% [markdown]
 # ## Play
 # A Deep NADE draws images, or completes a test digit, in an order of your choice. Each line is an image on its way; grey bits are not drawn yet. Compare the orders: in which one can you tell first what it will be? Does the order change what comes out?
-# At temperature T each logit is divided by T. Below 1 the likely becomes likelier: what happens to the variety? (The number at the top is $-\log p$ of what was drawn, at T = 1. The mean over many samples at T = 1 is the model's entropy.)
+# At temperature T each logit is divided by T. Below 1 the likely becomes likelier: what happens to the variety? (The number at the top is the mean $-\log p$ of what was drawn, scored at T = 1. Over many
+# samples drawn at T = 1 with nothing known, that mean is the entropy of the model's chain.)
 
 
 # %%
@@ -992,8 +1024,8 @@ good, leaky = masses.values()
 claim("the sound model's mass is one, to 1e-4", abs(good - 1) < 1e-4)
 claim("the leaky one's is more than 30", leaky > 30)
 claim(
-    "it claims less than 5 nats an image, a third of what any sound model needs",
-    history["sums over j <= i"][-1] < 5,
+    "it claims less than 5 nats an image, less than a third of the best sound model's above",
+    history["sums over j <= i"][-1] < 5 < min(nll.values()) / 3,
 )
 claim(
     "before training the Jacobian tells them apart: its diagonal is 0 only for the sound one",
@@ -1009,7 +1041,7 @@ loss_history(
 )
 show(
     figure,
-    alt="Claimed loss against rounds: the sound model falls from above 40 to about 18 nats and stays there; the leaky one falls on to nearly zero.",
+    alt="Claimed loss against rounds: the sound model falls from above 40 to about 18 nats and stays there; the leaky one falls on, to below 2.",
 )
 
 # %% [markdown]
@@ -1115,9 +1147,11 @@ claim(
 
 # %% [markdown]
 # ### A density on discrete data
-# Grey levels are whole numbers. Treat them as real numbers, and a density can put a spike on each: where $\sigma \to 0$, $\log p \to \infty$. The corner pixels of the digits are always 0, so that a chain of Gaussian regressions gets infinitely many nats for them, and
-# a "better" likelihood by making its floor on $\sigma$ smaller: each of three always-black pixels gives $\log 10$ for each tenth of $\sigma$. That measures the floor and not the model. The cure is noise that fills the step from one level to the next (*dequantisation*, chapter 2), or a model of
-# the levels as what they are, a class each: that is chapter 4.
+# Grey levels are whole numbers. Treat them as real numbers, and a density can put a spike on each: where $\sigma \to 0$, $\log p \to \infty$. Some
+# pixels at the edge are 0 in all training digits, so that a chain of Gaussian regressions can get as many nats for them as it likes: with a
+# floor on $\sigma$ that is ten times smaller, each of them gives $\log 10$ more. That measures the floor and not the model. The cure is noise
+# that fills the step from one level to the next (*dequantisation*, chapter 2), or a model of the levels as what they are, a class each: that
+# is chapter 4. (Compare down the columns, not across: they are densities of level/16 and of (level + noise)/17, whose units differ.)
 
 # %%
 floors = [10.0**-k for k in range(2, 7)]
@@ -1132,13 +1166,13 @@ for name, form in (("levels / 16", "unit"), ("dequantised", "dequantised")):
             x.mean(0), covariance + smallest**2 * torch.eye(64, dtype=torch.float64)
         )
         told[name].append(chain.log_prob(x).mean().item())
-    print(f"{name}: {always} pixels are always the same")
+    print(f"{name}: {always} pixels are the same in all training digits")
 rows = [[f"{f:g}", *(told[name][i] for name in told)] for i, f in enumerate(floors)]
-table(["floor on sigma", *(f"log p, {name}" for name in told)], rows)
+table(["floor on sigma", *(f"log p of training digits, nats: {name}" for name in told)], rows)
 constant = int((digits("unit", flat=True).train.std(0) == 0).sum())
 rises = [b - a for a, b in pairwise(told["levels / 16"])][2:]
 claim(
-    "levels: at the end each tenth of the floor adds log 10 for each pixel that is always the same, to 0.1 nats",
+    "levels: at the end a floor ten times smaller adds log 10 for each pixel that is always the same, to 0.1 nats",
     all(abs(rise - constant * math.log(10)) < 0.1 for rise in rises),
 )
 claim(
@@ -1154,8 +1188,8 @@ claim(
 # 1. By the chain rule, in any order, a density is a product of next-step predictions. Each is normalised, so the product is: no Z.
 # 2. Discrete numbers are predicted by classification, continuous ones by regression or by bins. Training is parallel over places, sampling is not.
 # 3. NADE keeps a running sum, MADE cuts an ordinary network by masks, Deep NADE learns all orders and can start from whatever is known. Orders are mixed as probabilities.
-# 4. Their likelihoods are exact, and good. They are slow to sample; an order is no generating process; nats go to details first; one order's units are no summary.
-# 5. Test them: Jacobian zero on the diagonal, mass one, samples as often as `log_prob` says, loss zero on constant rows. Each finds an error that the others do not.
+# 4. Their likelihoods are exact, and good. They are slow to sample; an order is not the generating process; nats go to details first; one order's units are no summary.
+# 5. Test them: Jacobian zero on the diagonal, mass one, samples as often as `log_prob` says, loss zero on constant rows. No one of them finds every error.
 #
 # ## Sources
 # - B. Frey, "Graphical Models for Machine Learning and Digital Communication", MIT Press, 1998: logistic autoregressive networks.

@@ -44,7 +44,7 @@ from genedu.latent import (
     metropolis_sweep,
 )
 from genedu.metrics import accuracy, auroc
-from genedu.plots import curves, histograms, image_rows
+from genedu.plots import histograms, image_rows
 from genedu.plots.style import PALETTE
 from genedu.report import approx, claim, show, show_source, start_chapter, table
 from genedu.widgets import Explorer, draw_restaurant
@@ -87,7 +87,15 @@ for place, alpha in enumerate((0.5, 2.0, 10.0)):
     sizes = seats.bincount().sort(descending=True).values
     bottom = 0
     for size in sizes.tolist():
-        left.barh(place, size, left=bottom, height=0.7, color=PALETTE[place], edgecolor="white")
+        left.barh(
+            place,
+            size,
+            left=bottom,
+            height=0.7,
+            color=PALETTE[place],
+            edgecolor="white",
+            linewidth=0.3,
+        )
         bottom += size
     known = [crp_expected_tables(n, alpha) for n in range(1, guests + 1)]
     drawn = [int(seats[:n].max()) + 1 for n in range(1, guests + 1)]
@@ -124,12 +132,12 @@ show(
 #
 # $$\log p(x) \ge \mathbb E \log \sum_k \pi_k\, e^{\mathcal L_k(x)}, \qquad r_k(x) = \frac{\pi_k\, e^{\mathcal L_k(x)}}{\sum_j \pi_j\, e^{\mathcal L_j(x)}}. \tag{7}$$
 #
-# For the bound it matters that $e^{\mathcal L_k}$ estimates $p_k(x)$ without bias: then Jensen's inequality does the rest. With one draw (5) does so. With more it does not, but the importance-weighted form of chapter 7 does, the logarithm
-# of a mean of ratios. We use the latter, with several draws, in (6) and (7); "What goes wrong" shows why.
+# Jensen's inequality gives the bound if $e^{\mathcal L_k}$ is no more than $p_k(x)$ in the mean. With one draw of (5) it has exactly that mean. With more draws it falls short, as a mean of logarithms is below the logarithm of the mean. The
+# importance-weighted form of chapter 7, the logarithm of a mean of ratios, keeps the mean and comes nearer to $\log p_k(x)$ with each draw. We use it, with several draws, in (6) and (7); "What goes wrong" shows why.
 #
 # **Whose is what?** Of the paper we had the abstract and the introduction, and the formula on the slide. From the authors are: the mixture of VAEs, the Dirichlet process that is integrated out, a number
-# of VAEs that follows the data, and the use for few labels. The sampler, the care for newcomers, (6), (7) and (8) as they stand here, and all settings are our own derivation, checked below against known
-# truths. Their experiments are not repeated here.
+# of VAEs that follows the data, and the use for few labels. A survey (Yang and others) adds that they train by Gibbs sampling combined with variational inference, as we do, but not how. The sampler as it stands here, the care
+# for newcomers, (6), (7) and (8), and all settings are our own derivation, checked below against known truths. Their experiments are not repeated here.
 
 # %% [markdown]
 # ## From equation to code
@@ -225,7 +233,7 @@ claim(
 # ### All fifteen ways to seat four rows
 # Does the sampler draw from the right law? Replace the VAEs by components that can be integrated by hand: rows at a table share a mean $\mu \sim \mathcal N(0, 2^2)$, a row is
 # $\mathcal N(\mu, 1)$. Then the score of a row at a table is its density given the rows that sit there, and the posterior over the fifteen partitions of four rows can be enumerated. A second
-# sampler stands beside Gibbs: the **Metropolis** variant proposes a table by (2) and accepts it with probability $\min(1, e^{\mathcal L_{\text{proposed}} - \mathcal L_{\text{current}}})$. It needs two scores a row in place of K, and moves less.
+# sampler stands beside Gibbs: the **Metropolis** variant proposes a table by (2) and accepts it with probability $\min(1, e^{\text{score}_{\text{proposed}} - \text{score}_{\text{current}}})$. It needs two scores a row in place of K, and moves less.
 
 # %%
 four = torch.tensor([-1.6, -0.9, 0.7, 2.4], dtype=torch.float64)
@@ -285,12 +293,13 @@ claim("Gibbs moves more often than Metropolis", moved["Gibbs"] > moved["Metropol
 show(
     figure,
     alt="Bars for the fifteen partitions of four rows, enumerated, by Gibbs and by Metropolis sampling: all three agree. "
-    "All four at one table is likely, and so are the two left rows apart from the two right ones.",
+    "Likeliest: rows 1 to 3 together and row 4 alone; next, rows 1 and 2 apart from rows 3 and 4.",
 )
 
 # %% [markdown]
 # ### VAEs whose likelihood is known
-# A VAE with a linear decoder is probabilistic PCA (chapter 7). With its best encoder the bound is $\log p_c(x)$ itself, and without noise. So with two such VAEs everything in (7) is known.
+# A VAE with a linear decoder is probabilistic PCA (chapter 7). With latents along the principal axes the true posterior is diagonal, so that the best encoder has it: the bound is $\log p_c(x)$ itself, without noise. So with two such VAEs everything
+# in (7) is known.
 
 
 # %%
@@ -383,7 +392,8 @@ claim("which has fewer than three quarters of all rows", model.counts.max() < 0.
 # %% [markdown]
 # Nobody told it the labels. The first component, which had all rows at the start, keeps a mixed lot: it is good at many things, and (6) favours the large. The others are specialists.
 #
-# Each component is a little VAE that one can look at: its mean image, what it draws, and one of its members.
+# Each component is a little VAE that one can look at: its mean image, what it draws, and one of its members. (The numbers above the columns are the rows of the last Gibbs draw; the table shows for which component (7) finds a row most likely.
+# The two differ by a few rows.)
 
 # %%
 largest = ranked[:10].tolist()
@@ -407,7 +417,7 @@ figure = image_rows(
 )
 show(
     figure,
-    alt="Ten columns, one for each of the largest components: a blurred mean image, three draws in black and white and one "
+    alt="Ten columns, one for each of the largest components: a blurred mean image, three draws in two colours and one "
     "training image. Most columns show one kind of digit, such as zeros, ones or fours; the first mixes several.",
 )
 
@@ -441,7 +451,7 @@ for name, judge in models.items():
     inside, outside = scored[name][: len(known)].mean(), scored[name][len(known) :].mean()
     weights = sum(p.numel() for p in judge.parameters()) / 1000
     rows.append([name, weights, inside.item(), outside.item(), found[name]])
-table(["model", "1000 weights", "0-4: nats", "5-9: nats", "AUROC"], rows, decimals=2)
+table(["model", "weights / 1000", "0-4: nats", "5-9: nats", "AUROC"], rows, decimals=2)
 claim("unseen digits cost each of them 5 nats more", all(row[3] > row[2] + 5 for row in rows))
 claim("all three tell them apart: AUROC above 0.85", min(found.values()) > 0.85)
 claim(
@@ -467,20 +477,20 @@ show(
 
 # %%
 dogs_only = copy.deepcopy(model)  # for later
-old = {id(component) for component in model.components}
-sizes = {id(c): [n] for c, n in zip(model.components, model.counts.tolist(), strict=True)}
+old = set(model.components)
+sizes = {c: [n] for c, n in zip(model.components, model.counts.tolist(), strict=True)}
 everything = data.train
 
 
 def record(sweep, history):
-    now = {id(c): n for c, n in zip(model.components, model.counts.tolist(), strict=True)}
-    for name in sizes.keys() | now.keys():
-        past = sizes.setdefault(name, [0.0] * (sweep + 1))
-        past.append(now.get(name, 0.0))
+    now = dict(zip(model.components, model.counts.tolist(), strict=True))
+    for component in sizes.keys() | now.keys():
+        past = sizes.setdefault(component, [0.0] * (sweep + 1))
+        past.append(now.get(component, 0.0))
 
 
 after = model.fit_gibbs(everything, 10, newcomers=3, passes=3, callback=record)
-born = torch.tensor([id(component) not in old for component in model.components])
+born = torch.tensor([component not in old for component in model.components])
 with torch.no_grad(), seeded(19):
     who = model.responsibilities(everything).argmax(1)
 new_digit = data.train_labels >= 5
@@ -504,20 +514,21 @@ claim("more than 30 % of the new digits have new components", share_new > 0.3)
 claim("less than 6 % of the old ones went there", share_old < 0.06)
 
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 3))
-order = sorted(sizes, key=lambda name: (name not in old, -max(sizes[name])))
+order = sorted(sizes, key=lambda c: (c not in old, -max(sizes[c])))
 steps = range(11)
 blue, orange = plt.get_cmap("Blues"), plt.get_cmap("Oranges")
-shades = [(blue if name in old else orange)(0.75 - 0.12 * (i % 5)) for i, name in enumerate(order)]
-axes[0].stackplot(steps, [sizes[name] for name in order], colors=shades)
+shades = [(blue if c in old else orange)(0.75 - 0.12 * (i % 5)) for i, c in enumerate(order)]
+axes[0].stackplot(steps, [sizes[c] for c in order], colors=shades)
 axes[0].set(
     xlabel="sweeps since the digits 5-9 came", ylabel="rows", title="rows of each component"
 )
 axes[0].annotate("there before", (5, 250), ha="center", color="white")
 axes[0].annotate("born since", (7, 1000), ha="center", color="black")
-axes[1].plot(history.watched["components"] + after.watched["components"], color=PALETTE[0])
+number = history.watched["components"] + after.watched["components"]
+axes[1].plot(range(1, 27), number, color=PALETTE[0])  # after each sweep
 axes[1].axvline(16, color="black", linestyle="--", linewidth=1)
 axes[1].annotate("5-9 arrive", (15.5, 1), ha="right", fontsize=9)
-axes[1].set(xlabel="sweep", ylabel="components", ylim=0, title="components")
+axes[1].set(xlabel="sweeps", ylabel="components", ylim=0, title="number of components")
 show(
     figure,
     alt="Left: bands of rows by component. Blue bands, there before, grow at first; orange ones, born since, fill the upper third. "
@@ -525,9 +536,12 @@ show(
 )
 
 # %% [markdown]
+# In the first sweep most new rows join old components. Then newcomers take many of them over: at the end most of the new digits are with components that were born for them, and hardly any old digit is. The number of components still rises
+# when we stop. Neither run has settled: what one reads off depends on how long one waits.
+#
 # ### How many, against alpha
-# $\alpha$ is the price of a new component: a newcomer has to explain its first row better by about $\log(n_k / \alpha)$ nats than a component with $n_k$ rows does. The table compares the number after six sweeps with what (4) expects
-# before any row was seen.
+# $\alpha$ sets the price of a birth. With m newcomers in a sweep, the first row of one of them moves there with even odds if it is explained better by $\log(m\, n_k / \alpha)$ nats than by its old component with $n_k$ rows. The table compares the number
+# after six sweeps with what (4) expects before any row was seen. In its last row the run at $\alpha = 100$ goes on for four sweeps at one millionth.
 
 # %%
 rows, number = [], {}
@@ -536,15 +550,22 @@ for alpha in (1e-6, 0.01, 100.0):
         trial = InfiniteVAE(alpha, build=expert)
     run = trial.fit_gibbs(dogs, 6, newcomers=3)
     number[alpha] = run.watched["components"][-1]
-    rows.append([f"{alpha:g}", f"{crp_expected_tables(len(dogs), alpha):.1f}", number[alpha] + 0.0])
-table(["alpha", "expected before", "components"], rows, decimals=0)
+    price = math.log(3 * (len(dogs) - 1) / alpha)
+    expected = crp_expected_tables(len(dogs), alpha)
+    rows.append([f"{alpha:g}", f"{price:.1f}", f"{expected:.1f}", number[alpha] + 0.0])
+trial.alpha = 1e-6
+number["later"] = trial.fit_gibbs(dogs, 4, newcomers=3).watched["components"][-1]
+rows.append(["100, later 1e-06", "", "", number["later"] + 0.0])
+table(["alpha", "first price, nats", "expected before", "components"], rows, decimals=0)
 claim("at one millionth there are fewer than 8", number[1e-6] < 8)
+claim("but once they are there, 8 or more live on at one millionth", number["later"] >= 8)
 claim("alpha = 0.01 gives more", number[0.01] > number[1e-6])
 claim("alpha = 100 gives more again", number[100.0] > number[0.01])
 
 # %% [markdown]
-# From one row of the table to the last $\alpha$ grows by eight powers of ten, which are worth 18 nats. Images differ by more than that. In many dimensions the data speak louder than the prior: $\alpha$ shifts the number of components, it
-# does not set it. (At $\alpha = 100$ it is our own limit that counts: no more than three can be born in a sweep.)
+# Eight powers of ten in $\alpha$ are worth 18 nats. At one millionth a row would have to gain 21 nats, while the best row of a newcomer gains about ten ("What goes wrong"): none is born. Yet components that are there live on at the same
+# $\alpha$, since many rows pay for one of them together. A Gibbs step moves one row, and the first one pays alone. So $\alpha$ decides here who can be *born*; the data, who stays. Neither number is near the one that (4) expects as soon as
+# births are possible. (At $\alpha = 100$ it is our own limit that counts: no more than three can be born in a sweep.)
 #
 # ### A few labels
 # The components were found without labels. A few labelled rows turn them into a classifier, which is what the authors built theirs for:
@@ -568,8 +589,10 @@ for few in (2, 10):
         chosen = torch.cat(groups)
         x, y = everything[chosen], data.train_labels[chosen]
         for name, learner in (("infinite VAE", model), ("one VAE", one)):
-            learner.fit_labels(x, y)
-            scores[name].append(accuracy(learner.predict_proba(data.test), data.test_labels))
+            with seeded(20):  # responsibilities are drawn
+                learner.fit_labels(x, y)
+                p = learner.predict_proba(data.test)
+            scores[name].append(accuracy(p, data.test_labels))
         pixels = LogisticRegression().fit(x.flatten(1).float(), y)
         p = pixels.predict_proba(data.test.flatten(1).float())
         scores["pixels"].append(accuracy(p, data.test_labels))
@@ -592,18 +615,22 @@ claim(
     "but no more than 5 points more often than plain pixels",
     right[10]["infinite VAE"] < right[10]["pixels"] + 5,
 )
+lead = {few: score["infinite VAE"] - score["pixels"] for few, score in right.items()}
+claim("its lead over the pixels is larger with two labels than with ten", lead[2] > lead[10])
 
 # %% [markdown]
-# Labels are shared among rows that the mixture found to be alike, which helps most where labels are few. The authors' abstract says the same of their model. With ten labels a digit the pixels alone do as well, on images this small.
+# Labels are shared among rows that the mixture found to be alike, which helps most where labels are few. The authors' abstract says the same of their model. With ten labels a digit the pixels alone do as well, on images this small. (Three draws
+# of the labels are few: a point or two is chance.)
 
 # %% [markdown]
 # ## Play
 # The restaurant with rows to look at. Two hundred points in eight clusters; components are Gaussians of known width whose means are integrated out, so that the sampler is exact and quick. All start at one table. How many sweeps does it
-# take to find the clusters? Which $\alpha$ gives eight tables, and does more of it hurt? What if $\alpha$ is tiny: is the prior stronger than the data?
+# take to find the clusters? Which $\alpha$ comes nearest to eight tables, and does more of it hurt? If $\alpha$ is tiny there are too few: is the prior stronger than the data, or does the sampler not get there from one table? (The cell also starts from the true clusters.)
 
 # %%
-play_rows = ring(sigma=0.15, sizes=(200, 1, 1)).train.double()
-play_slots, play_sigma = 60, 0.15
+play = ring(sigma=0.15, sizes=(200, 1, 1))
+play_rows = play.train.double()
+play_slots, play_sigma = 200, 0.15  # a slot for each row: no limit
 
 
 def play_score(i, c):
@@ -625,6 +652,14 @@ def run_restaurant(alpha):
         for _ in range(6):
             path.append(gibbs_sweep(path[-1], play_score, alpha, slots=play_slots))
     return path
+
+
+with seeded(15):
+    seats = play.train_labels
+    for _ in range(6):
+        seats = gibbs_sweep(seats, play_score, 1e-12, slots=play_slots)
+claim("alpha = 1e-12, from the true clusters: all eight are kept", len(seats.unique()) == 8)
+claim("from one table they are not found", len(run_restaurant(1e-12)[-1].unique()) < 8)
 
 
 def draw(axes, alpha, sweep):
@@ -650,7 +685,7 @@ Explorer(
 # ## What goes wrong
 # ### A newcomer without training never wins
 # Neal's algorithm draws a new component's parameters from the prior and lets it compete. For a Gaussian with two parameters that works. The weights of a network drawn from *their* prior give a decoder that draws grey noise: it explains each image worse
-# than any trained VAE, by many nats, and (6) asks it to be *better*. The symptom: one component for ever, however large $\alpha$ is. The cure used here: a newcomer is **warmed up** on a badly explained row and its neighbours before it is judged.
+# than any trained VAE, by many nats, and (6) asks it to be *better*. The symptom: one component for ever, at any $\alpha$ that one would choose. The cure used here: a newcomer is **warmed up** on a badly explained row and its neighbours before it is judged.
 
 # %%
 rows, ended = [], {}
@@ -669,7 +704,7 @@ for steps in (1, 50):
     ended[steps] = run.watched["components"][-1], gain.mean().item(), gain.max().item()
     rows.append([str(steps), ended[steps][1], ended[steps][2], ended[steps][0] + 0.0])
 table(["warm-up steps", "gain on its rows", "largest gain", "components"], rows)
-needed = math.log(len(dogs) - 1)
+needed = math.log(3 * (len(dogs) - 1))
 print(f"to be as likely as a component with all other rows takes a gain of {needed:.1f} nats")
 claim("a newcomer after one step is worse on each of its own rows", ended[1][2] < 0)
 claim("so none is ever born", ended[1][0] == 1)
@@ -707,17 +742,12 @@ log_joint = torch.distributions.Normal(ends, 0.7).log_prob(line[:, None]) + math
 r = log_joint.softmax(1)
 entropy = torch.special.entr(r).sum(1)
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 2.8))
-curves(
-    axes[0],
-    line[::15].tolist(),
-    {
-        "entropy of r (nats)": entropy[::15].tolist(),
-        "score / 100": (-log_joint.logsumexp(1)[::15] / 100).tolist(),
-    },
-    xlabel="x",
-    ylabel="nats",
+axes[0].plot(line, entropy, color=PALETTE[0], label="entropy of r (nats)")
+axes[0].plot(
+    line, -log_joint.logsumexp(1) / 100, "--", color=PALETTE[1], label="outlier score (100 nats)"
 )
-axes[0].set_title("two components, at -1 and 1")
+axes[0].set(xlabel="x", ylabel="entropy, score", title="two components, at -1 and 1")
+axes[0].legend()
 middle, edge = entropy[300], entropy[-1]
 claim(
     "between the two, entropy is log 2, the largest that two can have",
@@ -750,12 +780,15 @@ show(
 )
 
 # %% [markdown]
+# On the digits the entropy is not blind: experts often disagree about an unseen digit, too. But it is the weaker signal, and it says nothing of the unseen digits along the bottom on the right, about which r is sure.
+
+# %% [markdown]
 # ## Check yourself
 # Exercise 8, [in its folder](../exercises/08_infinite_vae/08_infinite_vae.ipynb): the Gibbs weights in log space, the expected number of tables, and the responsibilities of an outlier.
 #
 # What to remember:
-# 1. The Chinese restaurant process puts a prior on how rows are shared out. The number of components grows with the data, about like $\alpha \log n$.
-# 2. Assignments by Gibbs steps, networks by gradient steps: it works if newcomers are trained before they are judged.
+# 1. The Chinese restaurant process puts a prior on how rows are shared out. The number of components that it expects grows with the data, about like $\alpha \log n$.
+# 2. Assignments by Gibbs steps, networks by gradient steps: it works if newcomers are trained before they are judged. The first row at a newcomer pays for it alone.
 # 3. A mixture of VAEs finds kinds of images by itself, and gives new kinds new components. To tell that an image is new, a single VAE does about as well.
 # 4. Responsibilities say which expert, not whether any. They are as good as the bounds they compare.
 #
@@ -766,4 +799,5 @@ show(
 # - Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016: the bound with several draws.
 # - M. Tipping, C. Bishop, "Probabilistic Principal Component Analysis", J. Royal Statistical Society B 61, 1999.
 # - E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998.
+# - X. Yang, Z. Song, I. King, Z. Xu, "A Survey on Deep Semi-supervised Learning", arXiv 2103.00550, 2021: how the authors train, in a sentence.
 # - (6) to (8) for VAEs, the warm-up of newcomers and all experiments are our own.

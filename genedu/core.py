@@ -110,7 +110,7 @@ def levels_of(x: Tensor, levels: int, shape: tuple[int | None, ...]) -> Tensor:
         raise ValueError(
             f"x must be whole numbers 0 to {levels - 1}, got {x.dtype}: use x.long() on levels, not on x / {levels - 1}"
         )
-    check_values(x, lambda v: (v >= 0) & (v < levels), f"x must be levels 0 to {levels - 1}")
+    check_values(x.long(), lambda v: (v >= 0) & (v < levels), f"x must be levels 0 to {levels - 1}")  # a byte is never 256
     return x
 
 

@@ -33,10 +33,12 @@ class Fixture:
     arguments: dict[str, Value] = field(default_factory=dict)
 
 
-def linear(weight: Tensor, bias: Tensor) -> nn.Module:
-    """x [B, I] -> x W' + b [B, O], with W [O, I]."""
+def linear(weight: Tensor, bias: Tensor, old: float | None = None) -> nn.Module:
+    """x [B, I] -> x W' + b [B, O], with W [O, I]; each `.grad` holds `old`, as if an earlier step had left it there."""
     layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype, device=weight.device)
     layer.load_state_dict({"weight": weight, "bias": bias})
+    for parameter in layer.parameters():
+        parameter.grad = None if old is None else torch.full_like(parameter, old)
     return layer
 
 

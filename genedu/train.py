@@ -130,7 +130,9 @@ PUBLISHED = {
     ),
     "made": (
         Figure(94.5, "static", "MADE, one hidden layer of 500, one order, as pytorch-made reads it off the paper"),
-        Figure(88.04, "static", "MADE, Germain et al. 2015, as pytorch-generative cites it"),
+        Figure(
+            88.04, "static", "MADE, Germain et al. 2015, as pytorch-generative cites it, which does not say with how many orders"
+        ),
     ),
     "deep_nade": (
         Figure(84.68, "static", "another model: EoNADE-5, two hidden layers, a mixture over orders, Raiko et al. 2014"),
@@ -263,20 +265,25 @@ def train(
         samples: a picture of 100 samples.
 
     Raises:
-        ValueError: an unknown name; a form that the model cannot take; a checkpoint of another run; what `load` raises.
+        ValueError: an unknown name; a form that the model cannot take; a limit that is not above 0; a file that cannot be
+            written; a checkpoint of another run; what `load` raises.
     """
     if name not in RECIPES:
         raise ValueError(f"MODEL must be one of {list(RECIPES)}, got {name!r}")
     recipe, values = RECIPES[name], values or DATA.get(data, "")
-    images = load(data, values)
-    if values not in recipe.values:
+    if data in DATA and values in VALUES and values not in recipe.values:  # other names are for `load` to tell
         raise ValueError(f"{name} takes the values {list(recipe.values)}, got {values!r}")
     for word, limit in (("rounds", rounds), ("seconds", seconds)):
-        if limit is not None and limit <= 0:
-            raise ValueError(f"--{word} must be above 0, got {limit}")
+        if limit is not None and not 0 < limit < math.inf:
+            raise ValueError(f"--{word} must be finite and above 0, got {limit}")
     for path in (out, samples):
         if path is not None and not path.resolve().parent.is_dir():
             raise ValueError(f"{path} must lie in a folder that exists: make {path.resolve().parent} first")
+        if path is not None and path.is_dir():
+            raise ValueError(f"{path} must name a file, got a folder: give a name in it")
+    if samples is not None:
+        samples = _picture_file(samples)
+    images = load(data, values)
     parts = [p.flatten(1) if recipe.flat else p for p in (images.train, images.validation, images.test)]
     with seeded(seed):
         model = _placed(recipe.build(images.levels, images.shape))
@@ -339,6 +346,20 @@ def _report(name: str, model: nn.Module, images: Images, parts: list[Tensor], sa
     for warning in images.warnings:
         say(f"warning: {warning}")
     return rows["test"].mean().item()
+
+
+def _picture_file(path: Path) -> Path:
+    """The name, with the ending .png if it has none.
+
+    Raises:
+        ValueError: its ending is of no picture; better now than after the training.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = sorted(FigureCanvasBase.filetypes)
+    if path.suffix and path.suffix[1:].lower() not in known:
+        raise ValueError(f"--samples must end in one of {known}, got {str(path)!r}: take {path.with_suffix('.png').name!r}")
+    return path if path.suffix else path.with_suffix(".png")
 
 
 def _picture(model: nn.Module, images: Images, path: Path, seed: int) -> None:

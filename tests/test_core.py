@@ -125,6 +125,7 @@ def test_a_file_named_as_its_function_is_refused():
 def test_levels_of_lets_levels_pass_and_teaches():
     x = torch.tensor([[0, 16], [3, 4]])
     assert levels_of(x, 17, (2,)) is x and levels_of(x, 17, (None,)) is x
+    assert levels_of(torch.arange(256).byte()[None], 256, (None,)).dtype == torch.uint8
     images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
     assert levels_of(images, 2, (1, 8, 8)) is images and levels_of(images, 2, (1, None, None)) is images
     for bad, shape, words in (

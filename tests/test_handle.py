@@ -183,6 +183,9 @@ def test_a_linear_fixture_is_what_it_says():
     net = own(Fixture("linear", {"weight": weight, "bias": bias}))
     x = torch.randn(5, 3, dtype=torch.float64)
     assert torch.allclose(net(x), x @ weight.T + bias, atol=1e-12)
+    assert [p.grad for p in net.parameters()] == [None, None]
+    net = own(Fixture("linear", {"weight": weight, "bias": bias, "old": 0.5}))
+    assert all(torch.equal(p.grad, torch.full_like(p, 0.5)) for p in net.parameters())
 
 
 def test_fixtures_can_be_added(monkeypatch):

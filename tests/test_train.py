@@ -182,6 +182,7 @@ def test_samples_become_a_picture_of_a_hundred(tmp_path):
     path = tmp_path / "samples.png"
     text, _ = heard("made", rounds=2, samples=path)
     assert str(path) in text
+    assert str(path) in heard("made", rounds=2, samples=tmp_path / "samples")[0]  # what it says is what it writes
     picture = matplotlib.image.imread(path)
     assert picture.shape[0] > 300 and picture.shape[1] > 300 and picture[..., :3].std() > 0.1
 
@@ -260,16 +261,24 @@ def test_ctrl_c_without_a_file_keeps_nothing_and_says_so(monkeypatch, capsys):
         (["nade", "--data", "letters"], r"--data must be one of \['digits', 'mnist'\], got 'letters'"),
         (["nade", "--values", "grey"], r"--values must be one of .*got 'grey'"),
         (["nade", "--values", "levels"], r"nade takes the values \['binary', 'drawn'\], got 'levels'"),
-        (["nade", "--rounds", "0"], r"--rounds must be above 0, got 0"),
-        (["nade", "--seconds", "-1"], r"--seconds must be above 0, got -1.0"),
+        (["nade", "--rounds", "0"], r"--rounds must be finite and above 0, got 0"),
+        (["nade", "--seconds", "-1"], r"--seconds must be finite and above 0, got -1.0"),
+        (["nade", "--seconds", "nan"], r"--seconds must be finite and above 0, got nan"),
+        (["nade", "--seconds", "inf"], r"--seconds must be finite and above 0, got inf"),
+        (["nade", "--data", "mnist", "--values", "levels"], r"nade takes the values \['binary', 'drawn'\], got 'levels'"),
         (["nade", "--out", "no/such/folder/a.pt"], "must lie in a folder that exists"),
         (["nade", "--samples", "no/such/folder/a.png"], "must lie in a folder that exists"),
+        (["nade", "--out", "."], "must name a file, got a folder"),
+        (["nade", "--samples", "."], "must name a file, got a folder"),
+        (["nade", "--samples", "a.paint"], r"--samples must end in one of \[.*'png'.*\], got 'a.paint': take 'a.png'"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else None,
 )
 def test_what_cannot_be_done_is_said_in_one_line_before_any_training(words, hint, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module, "fit", lambda *a, **b: 1 / 0)
+    monkeypatch.setattr(module, "mnist", lambda **options: 1 / 0)  # nothing is fetched, either
+    monkeypatch.delenv("GENEDU_DATA", raising=False)
     assert cli.main(["train", *words]) == 2
     said = capsys.readouterr()
     assert re.search(hint, said.err) and said.err.startswith("genedu: ") and len(said.err.splitlines()) == 1

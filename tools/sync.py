@@ -1,7 +1,8 @@
-"""sync.py [--check] [NN ...]: the .py is the truth. Builds the paired notebooks from it, runs them, releases the exercises.
+"""sync.py [--check | --fresh] [NN ...]: the .py is the truth. Builds the notebooks from it, runs them, releases the exercises.
 
-Without numbers: every chapter. A second run leaves no diff: ids are counted, times and widget ids dropped, and the
-stored picture of a cell whose source and text did not change is kept. Exercises are made by nbgrader's own converter.
+Without numbers: every chapter. A second run leaves no diff: ids are counted, times and widget ids dropped, and stored
+pictures are kept down to the first code cell whose source or text changed: below it they may show something else. What
+changed in the library is not seen: `--fresh` keeps no picture. Exercises are made by nbgrader's own converter.
 `--check` (fast, for CI) changes nothing: pairs agree, nbgrader metadata included; every cell was run; an exercise is what
 the converter makes of its solution, and holds nothing of the answer.
 """
@@ -36,24 +37,27 @@ def words(cell: NotebookNode) -> list:
 
 
 def clean(notebook: NotebookNode, old: NotebookNode | None) -> None:
-    """Drop what changes from run to run; keep the stored outputs of a cell that says the same as before."""
+    """Drop what changes from run to run; keep stored outputs as long as all cells so far say the same as before."""
     stored = {c.source: c for c in old.cells if c.cell_type == "code"} if old else {}
+    kept = True
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"c{i:03d}"
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT})
         for output in cell.get("outputs", []):
             if WIDGET in output.get("data", {}):
                 output.data[WIDGET]["model_id"] = cell["id"]
-        same = stored.get(cell.source)
-        if cell.cell_type == "code" and same is not None and words(same) == words(cell):
-            cell.outputs = same.outputs
+        if cell.cell_type == "code":
+            same = stored.get(cell.source)
+            kept = kept and same is not None and words(same) == words(cell)
+            if kept:
+                cell.outputs = same.outputs
     notebook.metadata = nbformat.from_dict({k: v for k, v in notebook.metadata.items() if k == "kernelspec"})
 
 
-def sync(py: Path) -> None:
+def sync(py: Path, *, fresh: bool = False) -> None:
     """Build the notebook beside `py`, run it, and store it in one move."""
     target = py.with_suffix(".ipynb")
-    old = nbformat.read(target, 4) if target.exists() else None
+    old = nbformat.read(target, 4) if target.exists() and not fresh else None
     notebook = jupytext.read(py)
     where = {"metadata": {"path": str(py.parent)}}
     client = NotebookClient(
@@ -122,14 +126,14 @@ def chosen(folder: str, numbers: list[str]) -> list[Path]:
 
 def main(arguments: list[str]) -> int:
     os.environ["GENEDU_PROGRESS"] = "0"
-    numbers = [a for a in arguments if a != "--check"]
+    numbers = [a for a in arguments if a not in ("--check", "--fresh")]
     chapters, solutions = chosen("course", numbers), chosen("solutions", numbers)
     if numbers and not chapters:
         sys.exit(f"there is no chapter {' '.join(numbers)}; a number has two digits, such as 01")
     found: dict[Path, list[str]] = {}
     for py in chapters + solutions:
         if "--check" not in arguments:
-            sync(py)
+            sync(py, fresh="--fresh" in arguments)
         found[py] = faults(py)
     for py in solutions:
         if "--check" not in arguments and not found[py]:

@@ -62,6 +62,8 @@ class CharRNN(nn.Module):
 
     def _shifted(self, x: Tensor) -> Tensor:
         """What is read before each place: [B, T] -> [B, T]."""
+        if x.dtype not in (torch.int32, torch.int64):
+            raise ValueError(f"x must be symbols of torch.long, got {x.dtype}: use x.long()")
         return torch.cat([torch.full_like(x[:, :1], self.vocabulary), x[:, :-1]], 1)  # eq. (2)
 
     def log_prob(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -94,6 +96,8 @@ class CharRNN(nn.Module):
         x = torch.full((n, length), self.vocabulary, device=self.head.weight.device)  # "start" where nothing is written yet
         first = 0
         if prompt is not None:
+            if prompt.dim() != 1 or len(prompt) == 0:
+                raise ValueError(f"prompt must be [P] symbols, at least one, got {list(prompt.shape)}: leave it out for none")
             first = levels_of(prompt[None], self.vocabulary, (None,)).shape[1]
             if first >= length:
                 raise ValueError(f"length counts the prompt: it must be above {first}, got {length}")

@@ -23,8 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, logsigmoid
 
-from genedu.core import Batch, Player, levels_of
-from genedu.nn import draw_bits
+from genedu.autoregressive.nade import bits_of
+from genedu.core import Batch, Player
+from genedu.nn.draw import draw_bits, without_dropout
 
 
 class DeepNADE(nn.Module):
@@ -57,10 +58,13 @@ class DeepNADE(nn.Module):
         """The logit of each bit given those that are seen: bits and truth values [B, D] -> [B, D] (meaningless where seen).
 
         Raises:
-            ValueError: x is not whole numbers 0 and 1 in rows [batch, dim].
+            ValueError: x is not whole numbers 0 and 1 in rows [batch, dim]; seen is not truth values of the same shape.
         """
+        bits_of(x, self.dim)
+        if seen.shape != x.shape or seen.dtype != torch.bool:
+            raise ValueError(f"seen must be truth values {list(x.shape)}, as x, got {seen.dtype} {list(seen.shape)}")
         m = seen.to(self.last.weight.dtype)
-        return self.last(self.hidden(self.first(torch.cat([levels_of(x, 2, (self.dim,)) * m, m], 1))))  # [B, 2D] -> [B, D]
+        return self.last(self.hidden(self.first(torch.cat([x * m, m], 1))))  # [B, 2D] -> [B, D]
 
     def loss_given(self, x: Tensor, seen: Tensor) -> Tensor:
         """The term of (2) for the places seen, D / (places left) times their -log p: bits and truth values [B, D] -> [B]."""
@@ -69,7 +73,7 @@ class DeepNADE(nn.Module):
 
     def loss(self, x: Batch) -> Tensor:
         """(2), one order and one d for each row of bits [B, D]: a mean over rows, in nats. Raises as `logits_given`."""
-        levels_of(x, 2, (self.dim,))  # type: ignore[arg-type]
+        bits_of(x, self.dim)  # type: ignore[arg-type]
         rank = torch.rand(x.shape, device=x.device).argsort(1).argsort(1)  # type: ignore[union-attr]  # [B, D]
         u = torch.rand(1, device=rank.device) + torch.arange(len(rank), device=rank.device) / len(rank)  # [B], evenly around 1
         return self.loss_given(x, rank < (u % 1 * self.dim).long()[:, None]).mean()  # type: ignore[arg-type]  # d - 1 seen
@@ -84,7 +88,7 @@ class DeepNADE(nn.Module):
             ValueError: x as in `logits_given`; an order that does not hold each place once.
         """
         order = self._order(order)
-        bits = levels_of(x, 2, (self.dim,)).to(self.last.weight.dtype)
+        bits = bits_of(x, self.dim).to(self.last.weight.dtype)
         logits, a = [], self.first.bias.repeat(len(x), 1)  # a: the sums of the first layer, [B, H]
         for i in order.split(1):  # [1]
             logits.append(self._next(a, i))
@@ -128,7 +132,7 @@ class DeepNADE(nn.Module):
         Raises:
             ValueError: x and order as in `logits`; known is not [D] truth values; temperature not finite and above 0.
         """
-        levels_of(x, 2, (self.dim,))
+        bits_of(x, self.dim)
         if known.shape != (self.dim,) or known.dtype != torch.bool:
             raise ValueError(f"known must be {self.dim} truth values, got {known.dtype} {list(known.shape)}")
         order = torch.randperm(self.dim, device=x.device) if order is None else self._order(order)
@@ -136,12 +140,13 @@ class DeepNADE(nn.Module):
         return self._draw(x, known, order, temperature)
 
     def _draw(self, x: Tensor, known: Tensor, order: Tensor, temperature: float) -> Tensor:
-        """Go through the places of [B, D] in order; where one is not known, draw its bit."""
+        """Go through the places of [B, D] in order; where one is not known, draw its bit, without dropout."""
         bits, a = x.to(self.last.weight.dtype, copy=True), self.first.bias.repeat(len(x), 1)  # [B, D], [B, H]
-        for i in order.split(1):  # [1]
-            bit = draw_bits(self._next(a, i), temperature).to(bits.dtype)  # [B, 1]
-            bits[:, i] = torch.where(known[i], bits[:, i], bit)
-            a += self._seen(bits, i)
+        with without_dropout(self):
+            for i in order.split(1):  # [1]
+                bit = draw_bits(self._next(a, i), temperature).to(bits.dtype)  # [B, 1]
+                bits[:, i] = torch.where(known[i], bits[:, i], bit)
+                a += self._seen(bits, i)
         return bits.long()
 
     def _next(self, a: Tensor, i: Tensor) -> Tensor:
@@ -153,13 +158,13 @@ class DeepNADE(nn.Module):
         return linear(bits[:, i], self.first.weight[:, i]) + self.first.weight[:, self.dim + i].T  # x_i * m_i, and m_i
 
     def _order(self, order: Tensor | None) -> Tensor:
-        """The order [D], on the model's device. Raises as `logits`."""
+        """The order [D], whole numbers on the model's device. Raises as `logits`."""
         places = torch.arange(self.dim, device=self.last.weight.device)
         if order is None:
             return places
         if order.shape != (self.dim,) or sorted(order.tolist()) != list(range(self.dim)):
             raise ValueError(f"order must hold each of the places 0 to {self.dim - 1} once, got {order.tolist()}")
-        return order.to(places.device)
+        return order.to(places)
 
     def players(self) -> list[Player]:
         return [Player("deep_nade", list(self.parameters()), self.loss)]

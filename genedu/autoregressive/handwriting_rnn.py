@@ -149,8 +149,8 @@ class HandwritingRNN(nn.Module):
     def _check_text(self, y: Tensor, n: int) -> None:
         if not self.characters:
             raise ValueError("a model without characters takes no text: build it with characters=..., or leave y out")
-        if y.dim() != 2 or len(y) != n or y.dtype not in (torch.int32, torch.int64):
-            raise ValueError(f"y must be whole numbers [{n}, letters], one row a row of x, got {y.dtype} {list(y.shape)}")
+        if y.dim() != 2 or len(y) != n or y.dtype != torch.long:
+            raise ValueError(f"y must be whole numbers (long) [{n}, letters], one row a row of x, got {y.dtype} {list(y.shape)}")
         most = self.characters
         check_values(y, lambda v: (v >= 0) & (v <= most), f"y must be 1 to {most}, or 0 for padding")
 

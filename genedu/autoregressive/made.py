@@ -30,8 +30,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from genedu.core import Batch, Density, Player, check_values, levels_of
-from genedu.nn import MaskedLinear, draw_bits
+from genedu.autoregressive.nade import bits_of
+from genedu.core import Batch, Density, Player, check_values
+from genedu.nn import MaskedLinear
+from genedu.nn.draw import draw_bits, without_dropout
 
 
 class MADE(nn.Module):
@@ -60,7 +62,7 @@ class MADE(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        sizes = [hidden] if isinstance(hidden, int) else list(hidden)
+        sizes = list(hidden) if isinstance(hidden, Sequence) else [hidden]
         for name, count in (("dim", dim), *(("hidden", size) for size in sizes)):
             if type(count) is not int or count < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
@@ -85,7 +87,7 @@ class MADE(nn.Module):
         Raises:
             ValueError: x is not whole numbers 0 and 1 in rows [batch, dim].
         """
-        v = levels_of(x, 2, (self.dim,)).to(next(self.parameters()).dtype)
+        v = bits_of(x, self.dim).to(next(self.parameters()).dtype)
         return self.net(v) if self.direct is None else self.net(v) + self.direct(v)
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -111,7 +113,7 @@ class MADE(nn.Module):
         Raises:
             ValueError: x as in `logits`; known is not [D] truth values; a known place comes after an unknown one in the order.
         """
-        levels_of(x, 2, (self.dim,))
+        bits_of(x, self.dim)
         if known.shape != (self.dim,) or known.dtype != torch.bool:
             raise ValueError(f"known must be {self.dim} truth values, got {known.dtype} {list(known.shape)}")
         in_turn = known[self.order]
@@ -125,11 +127,12 @@ class MADE(nn.Module):
         return self._draw(x, known, temperature)
 
     def _draw(self, x: Tensor, known: Tensor, temperature: float) -> Tensor:
-        """Go through the places of [B, D] in order; where one is not known, draw its bit."""
+        """Go through the places of [B, D] in order; where one is not known, draw its bit, without dropout."""
         x = x.clone()
-        for i in self.order.split(1):  # [1]
-            bit = draw_bits(self.logits(x)[:, i], temperature)  # [B, 1]
-            x[:, i] = torch.where(known[i], x[:, i], bit)
+        with without_dropout(self):
+            for i in self.order.split(1):  # [1]
+                bit = draw_bits(self.logits(x)[:, i], temperature)  # [B, 1]
+                x[:, i] = torch.where(known[i], x[:, i], bit)
         return x
 
     def loss(self, x: Batch) -> Tensor:

@@ -86,7 +86,7 @@ class NADE(nn.Module):
         Raises:
             ValueError: x is not whole numbers 0 and 1 in rows [batch, dim].
         """
-        return RunningSum.apply(levels_of(x, 2, (self.dim,)).to(self.W.dtype), self.W, self.V, self.b, self.c)
+        return RunningSum.apply(bits_of(x, self.dim).to(self.W.dtype), self.W, self.V, self.b, self.c)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """(1) in nats: bits [B, D] -> [B]. Raises as `logits`."""
@@ -115,7 +115,7 @@ class NADE(nn.Module):
         Raises:
             ValueError: x as in `logits`; known is not [D] truth values; a known place comes after an unknown one.
         """
-        levels_of(x, 2, (self.dim,))
+        bits_of(x, self.dim)
         if known.shape != (self.dim,) or known.dtype != torch.bool:
             raise ValueError(f"known must be {self.dim} truth values, got {known.dtype} {list(known.shape)}")
         check_values(
@@ -142,3 +142,15 @@ class NADE(nn.Module):
 
     def players(self) -> list[Player]:
         return [Player("nade", list(self.parameters()), self.loss)]
+
+
+def bits_of(x: Tensor, dim: int) -> Tensor:
+    """`x` itself, if it is bits in rows [B, D] of a type with a sign; the door of NADE and its kin.
+
+    Raises:
+        ValueError: as `levels_of`; bytes or another type without a sign: there 2 x - 1 is no -1 where x is 0.
+    """
+    levels_of(x, 2, (dim,))
+    if not x.dtype.is_signed:
+        raise ValueError(f"x must be bits of a type with a sign, so that 2 x - 1 may be -1, got {x.dtype}: use x.long()")
+    return x

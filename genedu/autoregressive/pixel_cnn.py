@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from genedu.core import Batch, Player, levels_of
 from genedu.nn import logistic_mixture as logistic
 from genedu.nn.class_mixture import each_class, labels_of, next_step, prior_of
-from genedu.nn.draw import draw_levels
+from genedu.nn.draw import draw_levels, without_dropout
 from genedu.nn.pixel_net import PixelNet
 from genedu.nn.raster import fill, known_prefix
 
@@ -41,7 +41,8 @@ class PixelCNN(nn.Module):
         dropout: share of silent features in training.
 
     Raises:
-        ValueError: a count that is no whole number >= 1, an even kernel, an unknown head, a prior that does not fit.
+        ValueError: a count that is no whole number >= 1, a kernel, head or prior that does not fit, a dropout outside [0, 1);
+            a single level with "logistic".
     """
 
     order: Tensor  # places of [C, H, W] from first to last
@@ -66,13 +67,16 @@ class PixelCNN(nn.Module):
         prior: Tensor | None = None,
     ) -> None:
         super().__init__()
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = size if isinstance(size, (tuple, list)) else (size, size)
         counts = {"levels": levels, "channels": channels, "components": components, "height": height, "width": width}
         for name, n in {**counts, "hidden": hidden, "layers": layers, "embedding": embedding}.items():
             if type(n) is not int or n < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {n!r}")
         if head not in ("softmax", "logistic"):
             raise ValueError(f"head must be 'softmax' or 'logistic', got {head!r}")
+        if head == "logistic" and levels == 1:
+            raise ValueError("levels must be at least 2 with the head 'logistic', got 1: there is no distance between levels")
+        log_prior = prior_of(prior, classes)
         self.levels, self.classes, self.softmax, self.shape = levels, classes, head == "softmax", (channels, height, width)
         bias = torch.zeros(channels * levels) if self.softmax else logistic.initial_bias(components, channels)
         groups = channels if self.softmax else 1  # the logistic head itself ties the colours of a pixel to each other
@@ -80,7 +84,7 @@ class PixelCNN(nn.Module):
         options = {"stack": "gated" if gated else "plain", "groups": groups, "condition": classes or 0, "dropout": dropout}
         self.net = PixelNet(levels, bias, self.shape, **options, **sizes)  # type: ignore[arg-type]
         self.register_buffer("order", torch.arange(channels * height * width).view(channels, -1).T.flatten(), persistent=False)
-        self.register_buffer("log_prior", prior_of(prior, classes))
+        self.register_buffer("log_prior", log_prior)
 
     def outputs(self, x: Tensor, y: Tensor | None) -> Tensor:
         """What the network makes of each pixel's past and of y: [B, C, H, W], [B] -> [B, H, W, P]."""
@@ -120,7 +124,7 @@ class PixelCNN(nn.Module):
         if self.classes is not None and y is None:
             return self.log_joint(x).logsumexp(1)  # eq. (2)
         if self.softmax:
-            each = -cross_entropy(self.given(x, y).flatten(0, 3), x.flatten(), reduction="none")
+            each = -cross_entropy(self.given(x, y).flatten(0, 3), x.flatten().long(), reduction="none")
         else:
             each = logistic.mixture_log_prob(self.outputs(x, y), x.permute(0, 2, 3, 1), self.levels)
         return each.view(len(x), -1).sum(1)  # eq. (1)
@@ -129,6 +133,7 @@ class PixelCNN(nn.Module):
         """log [p(y) p(x|y)] in nats for each class: levels [B, C, H, W] -> [B, K]. Raises as `predict_proba`."""
         if self.classes is None:
             raise ValueError("the model has no classes: build it with PixelCNN(..., classes=K) and train it on (x, y)")
+        self.check(x, None)
         return self.log_prior + self.log_prob(*each_class(x, self.classes)).view(self.classes, len(x)).T
 
     def predict_proba(self, x: Tensor) -> Tensor:
@@ -183,15 +188,13 @@ class PixelCNN(nn.Module):
         self.check(x, y)
         start = known_prefix(known, self.shape)
         if self.classes is not None and y is None:
-            own = self.for_each_class(x).gather(-1, x.expand(self.classes, *x.shape)[..., None])  # [K, B, C, H, W, 1]
+            with without_dropout(self):
+                own = self.for_each_class(x).gather(-1, x.long().expand(self.classes, *x.shape)[..., None])  # [K, B, C, H, W, 1]
             y = draw_levels((self.log_prior[:, None] + own.flatten(2)[..., self.order[:start]].sum(2)).T)  # from p(y | known)
         return self.draw(x.clone(), start, y, temperature, cached)
 
     def draw(self, x: Tensor, start: int, y: Tensor | None, temperature: float, cached: bool) -> Tensor:
         """Fill the places of x from number `start` on, without dropout."""
-        training = self.training
-        self.eval()
-        walk = self.net.walk(x, self.condition(y)) if cached else lambda r, c: self.outputs(x, y)[:, r, c]
-        fill(x, start, lambda g, r, c: self.spread(walk(r, c), x[:, :, r, c])[:, g], temperature)
-        self.train(training)
-        return x
+        with without_dropout(self):
+            walk = self.net.walk(x, self.condition(y)) if cached else lambda r, c: self.outputs(x, y)[:, r, c]
+            return fill(x, start, lambda g, r, c: self.spread(walk(r, c), x[:, :, r, c])[:, g], temperature)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from genedu.core import Batch, Player, levels_of
+from genedu.nn.draw import without_dropout
 from genedu.nn.pixel_net import PixelNet
 from genedu.nn.raster import fill
 
@@ -35,7 +36,7 @@ class PixelRNN(nn.Module):
         dropout: share of silent features in training.
 
     Raises:
-        ValueError: a count that is no whole number >= 1, an even kernel, an unknown cell.
+        ValueError: a count that is no whole number >= 1, an even kernel, an unknown cell, a dropout outside [0, 1).
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class PixelRNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = size if isinstance(size, (tuple, list)) else (size, size)
         counts = {"levels": levels, "height": height, "width": width, "hidden": hidden, "layers": layers}
         for name, n in {**counts, "embedding": embedding}.items():
             if type(n) is not int or n < 1:
@@ -73,7 +74,7 @@ class PixelRNN(nn.Module):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) in nats: levels [B, 1, H, W] -> [B]. Raises as `logits`."""
-        each = -cross_entropy(self.logits(x).flatten(0, 3), x.flatten(), reduction="none")
+        each = -cross_entropy(self.logits(x).flatten(0, 3), x.flatten().long(), reduction="none")
         return each.view(len(x), -1).sum(1)  # eq. (1)
 
     def loss(self, x: Batch) -> Tensor:
@@ -93,8 +94,5 @@ class PixelRNN(nn.Module):
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
         x = torch.zeros(n, *self.shape, dtype=torch.long, device=self.net.bias.device)
-        training = self.training
-        self.eval()  # dropout is for training
-        fill(x, 0, lambda g, r, c: self.net(x)[:, r, c], temperature)
-        self.train(training)
-        return x
+        with without_dropout(self):
+            return fill(x, 0, lambda g, r, c: self.net(x)[:, r, c], temperature)

@@ -11,7 +11,8 @@ drawn, the others know. (4) cannot say so. It is worse by what the product of th
 knows how much), and its samples show half a block here and half a block there.
 
 What is seen: of the own frame, 3 + layers rows up and 2 + layers columns to both sides, where the decoder's convolutions end; of
-frame t - k, through encoder and memory, 3 + k pixels around. A thing that moves faster than that is lost.
+frame t - k, 3 + k pixels around through encoder and memory, to which the decoder adds `layers` rows above and layers - 1 columns
+to both sides, that of (4) `layers` pixels all around. A thing that moves faster than that is lost.
 
 Source:   N. Kalchbrenner et al., "Video Pixel Networks", ICML 2017, arXiv 1610.00527: (1) is eq. 1, the parts are those of
           section 3.
@@ -91,7 +92,7 @@ class VideoPixelNetwork(nn.Module):
 
     def frame_log_prob(self, x: Tensor) -> Tensor:
         """log p(x_t | x_<t) in nats for each frame: [B, T, 1, size, size] -> [B, T]. Raises as `logits`."""
-        return self.logits(x).log_softmax(-1).gather(-1, x[..., None]).flatten(2).sum(2)
+        return self.logits(x).log_softmax(-1).gather(-1, x.long()[..., None]).flatten(2).sum(2)
 
     def loss(self, x: Batch) -> Tensor:
         """Mean of -log p(x) a video, in nats. Raises as `logits`."""
@@ -119,9 +120,9 @@ class VideoPixelNetwork(nn.Module):
         x = torch.zeros(n, frames, 1, self.size, self.size, dtype=torch.long, device=self.first.device)
         begin = 0
         if given is not None:
+            if given.dim() != 5 or len(given) != n or not 0 < given.shape[1] < frames:
+                raise ValueError(f"given must be [{n}, fewer than {frames}, ..], at least one frame, got {list(given.shape)}")
             begin = levels_of(given, self.levels, (None, 1, self.size, self.size)).shape[1]
-            if len(given) != n or begin >= frames:
-                raise ValueError(f"given must be [{n}, fewer than {frames}, ..], got {list(given.shape)}")
             x[:, :begin] = given
         state = self.nothing(n)
         if cached and begin:
@@ -140,7 +141,7 @@ class VideoPixelNetwork(nn.Module):
 
     def remember(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """(2): frames [B, T, 1, H, W] -> h after each of them [B, T, C, H, W], and the last (h, c)."""
-        e = self.embed(x[:, :, 0]).flatten(0, 1).permute(0, 3, 1, 2)  # [B T, C, H, W], features last in memory: faster
+        e = self.embed(x[:, :, 0].long()).flatten(0, 1).permute(0, 3, 1, 2)  # [B T, C, H, W], features last in memory: faster
         for layer in self.encoder:
             e = relu(layer(e))
         return self.memory(e.unflatten(0, x.shape[:2]), state)

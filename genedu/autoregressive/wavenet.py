@@ -15,7 +15,7 @@ the 10 000th; without queues each computes the whole prefix again. Queues start 
 
 Source:   A. van den Oord et al., "WaveNet: A Generative Model for Raw Audio", 2016, arXiv 1609.03499: (2) is eqs. 2 and 3 (y for
           all times), (3) figure 4; T. Le Paine et al., "Fast Wavenet Generation Algorithm", 2016, arXiv 1611.09482: the queues.
-Lecture:  "Autoregressive models" (WaveNet); "Deep generative models - Applications" (Speech).
+Lecture:  "Autoregressive models" (WaveNet); "Learning to generate" (Speech).
 Differs:  a first layer of one tap, E (the paper: a causal convolution); R without bias; (5), a uniform prior over classes, which
           scores sound whose speaker is not known.
 """
@@ -93,7 +93,7 @@ class WaveNet(nn.Module):
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """log p(x|y), or log p(x) by (5) if y is None though there are classes, nats: [B, T], [B] -> [B]. Raises as `logits`."""
-        return self.logits(x, y).log_softmax(-1).gather(-1, x[..., None])[..., 0].sum(1)  # eq. (1)
+        return self.logits(x, y).log_softmax(-1).gather(-1, x.long()[..., None])[..., 0].sum(1)  # eq. (1)
 
     def predict_proba(self, x: Tensor) -> Tensor:
         """p(y|x) under a uniform prior, by Bayes' rule: [B, T] -> [B, K].
@@ -136,7 +136,7 @@ class WaveNet(nn.Module):
         return torch.stack(drawn, 1)
 
     def _logits(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        h = pad(self.embed(x[:, :-1]), (0, 0, 1, 0)).mT  # [B, C, T], eq. (1): the first place sees zeros
+        h = pad(self.embed(x[:, :-1].long()), (0, 0, 1, 0)).mT  # [B, C, T], eq. (1): the first place sees zeros
         kept = []
         for layer, gate in enumerate(self.gates):
             both = gate(h) if bias is None else gate(h) + bias[:, layer, :, None]  # [B, 2C, T]
@@ -186,7 +186,7 @@ class WaveNet(nn.Module):
         """log p(x_t = k | x_<t, y), and at the level that came: [B, T] -> [B, K, T, levels] and [B, K, T]."""
         classes = torch.arange(self.condition.num_embeddings, device=x.device)
         each = torch.stack([self.logits(x, c.expand(len(x))).log_softmax(-1) for c in classes], 1)
-        return each, each.gather(-1, x[:, None, :, None].expand(-1, len(classes), -1, 1))[..., 0]
+        return each, each.gather(-1, x.long()[:, None, :, None].expand(-1, len(classes), -1, 1))[..., 0]
 
     def _label(self, n: int, y: Tensor | None) -> Tensor | None:
         """V y of all layers: [B] -> [B, L, 2C], or None without classes."""
@@ -194,7 +194,7 @@ class WaveNet(nn.Module):
             if y is not None:
                 raise ValueError("the model has no classes, but y was given: build it with classes=K")
             return None
-        if y is None or y.shape != (n,) or y.is_floating_point():
-            raise ValueError(f"y must be classes [{n}], got {'None' if y is None else list(y.shape)}")
+        if y is None or y.shape != (n,) or y.dtype not in (torch.int32, torch.int64):
+            raise ValueError(f"y must be classes [{n}], whole numbers, got {'None' if y is None else (y.dtype, list(y.shape))}")
         check_values(y, lambda v: (v >= 0) & (v < k), f"y must be classes 0 to {k - 1}")
         return self.condition(y).unflatten(1, (len(self.dilations), -1))

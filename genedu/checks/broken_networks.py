@@ -122,7 +122,8 @@ def pair(broken: tuple[int, ...], turn: int, *, hidden: bool) -> Pair:
         down: list[Layer] = [conv, *[("BatchNorm2d", now)] * (ends() if first else not bare())]
         if first and len(down) == 2 and turn == 1:
             down = [("BatchNorm2d", colours), conv]
-        shrink: list[Layer] = [(one_of("MaxPool2d", "AvgPool2d"), 2)] * pool
+        kind = one_of("MaxPool2d", "AvgPool2d")
+        shrink: list[Layer] = [("AvgPool2d" if hidden else kind, 2)] * pool  # the one that is more easily forgotten
         discriminator.append([*down, steep if odd_d() else leaky, *shrink])
     score: list[Layer] = [("Flatten",), ("Linear", 16 * widest, 1)]
     if dense():

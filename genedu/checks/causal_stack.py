@@ -119,7 +119,7 @@ def causal_stack(handle: Handle) -> list[Outcome]:
     def memory() -> Mistake | None:
         if not stepped.holds:
             return Mistake("not yet", "judged once one stack gives the right steps")
-        dilations = (1, 5, 1, 5)
+        dilations = (1, 12, 1, 12)
         weight, bias, x = case(2, dilations)
         x = torch.cat([x, x.flip(1), 0.5 * x], 1)  # [B, 3 T]
         one, two = built(weight, bias, dilations), built(weight, bias, dilations)

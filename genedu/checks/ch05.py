@@ -138,7 +138,7 @@ def mu_law(handle: Handle) -> list[Outcome]:
         return x.sign() * (1 + mu * x.abs()).log() / math.log(1 + mu)
 
     def encode() -> Mistake | None:
-        for levels in (256, 21, 2):
+        for levels in (300, 21, 2):
             with seeded(handle.seed):
                 x = torch.cat([2 * torch.rand(40).double() - 1, torch.randn(20).double() / 50, torch.tensor([-1, 1]).double()])
             x = torch.cat([x, torch.tensor([1.7, -1.2, 40.0]).double()]).reshape(5, 13)
@@ -173,6 +173,7 @@ def mu_law(handle: Handle) -> list[Outcome]:
                     levels * (squeeze(x, levels - 1) + 1) / 2
                 ).floor(),
                 Mistake("counted from 1", "levels are counted from 0"): right + 1,
+                Mistake("too few bits", "above 255 the levels begin again at 0: how large a number can yours be?"): right % 256,
                 Mistake("upside down", "a wave above 0 must get the upper levels"): levels - 1 - right,
                 Mistake("f returned", "this is f(x), still to be cut into levels"): f,
             }

@@ -26,10 +26,14 @@ def linear_autoencoder(handle: Handle) -> list[Outcome]:
     with seeded(handle.seed):
         many, few, asked = rows_with_a_mean(60, 5), rows_with_a_mean(4, 6), torch.randn(7, 6).double()
 
+    def answer(x: Tensor, q: int) -> tuple[Tensor, ...]:
+        dim, found = x.shape[1], parts(handle.call({"x": x, "q": q}), "A", "B", "m")
+        shapes = (q, dim), (dim, q), (dim,)
+        return tuple(tensor(v, s, what).double() for v, s, what in zip(found, shapes, "ABm", strict=True))
+
     def ask(x: Tensor, q: int) -> Mistake | None:
         dim = x.shape[1]
-        a, b, m = parts(handle.call({"x": x, "q": q}), "A", "B", "m")
-        a, b, m = (tensor(v, s, what).double() for v, s, what in ((a, (q, dim), "A"), (b, (dim, q), "B"), (m, (dim,), "m")))
+        a, b, m = answer(x, q)
         new = asked[:, :dim] + x.mean(0)  # [7, D]
         given = m + (new - m) @ a.T @ b.T
 
@@ -77,10 +81,17 @@ def linear_autoencoder(handle: Handle) -> list[Outcome]:
         right = through(axes[:, :q], centre)
         return diagnose(given, right, mistakes, "try rows on a line, Q = 1: does each come back as it was?", what="r(x)")
 
+    def longer() -> Mistake | None:
+        a, b, m = answer(few, 5)  # more numbers than rows: only what becomes of the rows themselves is determined
+        hint = "4 rows fit into a code of 5 numbers: does each come back as it was?"
+        return diagnose(m + (few - m) @ a.T @ b.T, few, {}, hint, what="r(x)")
+
     return [
         judge("no linear autoencoder has a smaller error", 2, lambda: ask(many, 2) or ask(many, 3)),
         judge(
-            "nor where the code is as long as a row, and with fewer rows than features", 1, lambda: ask(many, 5) or ask(few, 2)
+            "nor where the code is as long as a row, and with fewer rows than features",
+            1,
+            lambda: ask(many, 5) or ask(few, 2) or longer(),
         ),
     ]
 
@@ -88,26 +99,28 @@ def linear_autoencoder(handle: Handle) -> list[Outcome]:
 def best_denoiser(handle: Handle) -> list[Outcome]:
     """06.2: (y [B, D], mean [D], covariance [D, D], sigma) -> E[x|y] [B, D]."""
     with seeded(handle.seed):
-        y, mean = 1.5 * torch.randn(6, 3).double(), torch.randn(3).double() + 1.0
+        rows, centre = 1.5 * torch.randn(6, 3).double(), torch.randn(3).double() + 1.0
         root = torch.randn(3, 3).double()
     full = root @ root.T + 0.2 * torch.eye(3)
     flat = full.clone()
     flat[1], flat[:, 1] = 0.0, 0.0  # the second pixel is the same in all images
 
     def ask(covariance: Tensor, sigma: float) -> Mistake | None:
+        dim = len(covariance)
+        y, mean, one = rows[:, :dim], centre[:dim], torch.eye(dim).double()
         got = handle.call({"y": y, "mean": mean, "covariance": covariance, "sigma": sigma})
-        noise, away = sigma**2 * torch.eye(3).double(), y - mean
+        noise, away = sigma**2 * one, y - mean
 
         def by(matrix: Callable[[Tensor], Tensor], added: Tensor = noise) -> Tensor:
             return matrix(torch.linalg.inv(covariance + added))
 
-        keep = by(lambda inverse: covariance @ inverse)  # [3, 3]
+        keep = by(lambda inverse: covariance @ inverse)  # [D, D]
         score = -away @ by(lambda inverse: inverse)
         right = mean + away @ keep.T
         variance = covariance.diagonal()
         mistakes = {
             Mistake("sigma not squared", "sigma is a standard deviation: which power of it is a variance?"): mean
-            + away @ by(lambda inverse: covariance @ inverse, sigma * torch.eye(3).double()).T,
+            + away @ by(lambda inverse: covariance @ inverse, sigma * one).T,
             Mistake(
                 "sigma only once", "the blurred covariance is right, the step is not: with which power of sigma does eq. (2) go?"
             ): y + sigma * score,
@@ -123,7 +136,7 @@ def best_denoiser(handle: Handle) -> list[Outcome]:
             Mistake("pixels apart", "each pixel is treated alone: what do its neighbours say about it?"): mean
             + away * variance / (variance + sigma**2),
             Mistake("nothing done", "the noisy rows come back as they are"): y,
-            Mistake("always the mean", "the answer is the mean, whatever is seen"): mean.expand(6, 3),
+            Mistake("always the mean", "the answer is the mean, whatever is seen"): mean.expand(6, dim),
         }
         return diagnose(got, right, mistakes, "take one pixel, S = 1, sigma = 1, and work E[x|y] out by hand")
 
@@ -134,7 +147,7 @@ def best_denoiser(handle: Handle) -> list[Outcome]:
         return found
 
     return [
-        judge("it is E[x|y], for several sigma", 2, lambda: ask(full, 0.5) or ask(full, 1.7)),
+        judge("it is E[x|y], for several sigma", 2, lambda: ask(full, 0.5) or ask(full, 1.7) or ask(full[:2, :2], 0.8)),
         judge("it is right where a pixel is the same in all images", 1, singular),
     ]
 

@@ -14,6 +14,7 @@ from genedu.handle import Argument, Fixture, Handle
 
 ANSWERS = ("adversarial/losses.py", "adversarial/gan.py", "adversarial/packed_gan.py")  # not there while students are graded
 NAMES = ("G's weight", "G's bias", "D's weight", "D's bias")
+OLD = 0.7  # what an earlier round has left in every .grad
 
 
 def two_losses(handle: Handle) -> list[Outcome]:
@@ -119,8 +120,8 @@ def training_step(handle: Handle) -> list[Outcome]:
     def ask(who: str) -> Mistake | None:
         given: dict[str, Argument] = {"x": x, "z_d": z_d, "z_g": z_g, "lr": lr}
         nets: dict[str, Argument] = {
-            "generator": Fixture("linear", {"weight": weights[0], "bias": weights[1]}),
-            "discriminator": Fixture("linear", {"weight": weights[2], "bias": weights[3]}),
+            "generator": Fixture("linear", {"weight": weights[0], "bias": weights[1], "old": OLD}),
+            "discriminator": Fixture("linear", {"weight": weights[2], "bias": weights[3], "old": OLD}),
         }
         got = parts(handle.call({**nets, **given}), *NAMES)
         found = [tensor(v, tuple(w.shape), name).double() for v, w, name in zip(got, weights, NAMES, strict=True)]
@@ -146,6 +147,9 @@ def training_step(handle: Handle) -> list[Outcome]:
                 Mistake("learning rate ignored, D", "the move of D does not depend on lr"): moved(
                     weights, slopes(weights, z_d, 0), "d", 1.0
                 ),
+                Mistake("old gradient, D", "what an earlier round left in D's .grad counts in this move: what clears it?"): (
+                    moved(weights, [s + OLD for s in slopes(weights, z_d, 0)], "d", lr)
+                ),
             },
             "g": {
                 Mistake("generator did not move", "its weights are what they were: does a gradient arrive there?"): weights,
@@ -163,6 +167,9 @@ def training_step(handle: Handle) -> list[Outcome]:
                     after_d, slopes(after_d, z_d, 1), "g", lr
                 ),
                 Mistake("learning rate ignored, G", "the move of G does not depend on lr"): moved(after_d, both, "g", 1.0),
+                Mistake("old gradient, G", "what an earlier round left in G's .grad counts in this move: what clears it?"): (
+                    moved(after_d, [s + OLD for s in both], "g", lr)
+                ),
             },
         }[who]
         mistakes = {m: flat(w[own]) for m, w in cases.items()}

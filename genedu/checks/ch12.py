@@ -124,7 +124,7 @@ def label(handle: Handle) -> list[Outcome]:
         w |= {"head.weight": torch.randn(1, 5), "head.bias": torch.randn(1)}
         x, y = torch.randn(6, dim), torch.tensor([2, 0, 1, 2, 1, 0])
 
-    def built(hidden: int, weights: dict[str, Tensor]) -> Handle:
+    def built(hidden: int, weights: dict[str, Tensor], classes: int = classes) -> Handle:
         made = handle.build({"dim": dim, "classes": classes, "hidden": hidden})
         have = {name: list(v.shape) for name, v in made.weights().items()}
         want = {name: list(v.shape) for name, v in weights.items()}
@@ -183,8 +183,8 @@ def label(handle: Handle) -> list[Outcome]:
     def swap() -> Mistake | None:
         """A unit for each class: relu(2 (-1)^k x_1 + 6 e_k - 6) fires for label k on its own side of x_1 = 0 alone."""
         side = torch.tensor([1.0, -1.0, 1.0])
-        weight = torch.zeros(3, dim + classes)
-        weight[:, 0], weight[:, dim:] = 2 * side, 6 * torch.eye(3)
+        weight = torch.zeros(3, dim + 4)  # four classes, of which the last does not occur
+        weight[:, 0], weight[:, dim:] = 2 * side, 6 * torch.eye(3, 4)
         made = built(
             3,
             {
@@ -193,6 +193,7 @@ def label(handle: Handle) -> list[Outcome]:
                 "head.weight": torch.ones(1, 3),
                 "head.bias": torch.tensor([-1.0]),
             },
+            classes=4,
         )
         y = torch.tensor([0, 1, 2, 1])
         x = torch.stack([side[y] * torch.tensor([1.0, 0.9, 1.2, 0.8]), torch.tensor([0.3, -2.0, 0.0, 1.0])], 1)
@@ -215,7 +216,7 @@ def feature_matching(handle: Handle) -> list[Outcome]:
     """12.3: features of data [B, F] and of samples [N, F] -> (3), with a gradient to the samples alone."""
     with seeded(handle.seed):
         real, fake = torch.randn(6, 3).double(), 1.3 * torch.randn(4, 3).double()
-        gap = torch.tensor([1.0, -0.8, 0.5]) + 0.1 * torch.randn(3)  # of either sign
+        gap = torch.tensor([1.6, -0.8, 0.5]) + 0.1 * torch.randn(3)  # of either sign
         real += fake.mean(0) - real.mean(0) + gap
     given: dict[str, Argument] = {"real": real, "fake": fake}
     apart = real.mean(0) - fake.mean(0)  # [F]

@@ -55,6 +55,8 @@ def information_bound(handle: Handle) -> list[Outcome]:
             + entropy,
             Mistake("best guess", "Q's own favourite is scored: which one did the generator get?"): log_q.max(1).values.mean()
             + entropy,
+            Mistake("categories counted", "K is how many categories there are, not how many came: what if one did not?"): told
+            + math.log(int(c.max()) + 1),
             Mistake("entropy counted", "H(c) is that of the prior, uniform over K categories: it need not be counted"): told
             - torch.xlogy(counted, counted).sum(),
         }
@@ -72,7 +74,7 @@ def information_bound(handle: Handle) -> list[Outcome]:
         wrong = tensor(handle.call({"logits": sure.roll(1, 1).float(), "c": c}), ())
         if not close(wrong.double(), torch.tensor(math.log(5) - 1e4).double(), 1e-3):
             return Mistake("clamped", "a Q that is sure and wrong must pay for it in full: has something been cut off or added?")
-        return ask(torch.zeros(7, 3), torch.arange(7) % 3) or ask(logits[:1].float(), c[:1])
+        return ask(torch.zeros(7, 3), torch.arange(7) % 3) or ask(logits[:1].float(), 0 * c[:1] + 1)
 
     return [
         judge("it is eq. (1), on random logits", 2, lambda: ask(logits, c)),

@@ -69,13 +69,15 @@ def importance_bound(handle: Handle) -> list[Outcome]:
         if ordinary():
             return Mistake("not yet", "judged once it is right for ordinary weights")
         with seeded(handle.seed + 1):
-            noise, q = 3 * torch.randn(200, 4), -20 + torch.randn(200, 4)
+            noise, q = 3 * torch.randn(200, 4), -2000 + torch.randn(200, 4)
         steep = 100 * torch.arange(200.0)[torch.randperm(200)]  # in one column weights lie thousands of nats apart
         w = torch.stack([noise[:, 0] - 1000, noise[:, 1] - 10_000, noise[:, 2] + 10_000, steep - 9000], 1)
         for weights, place in ((w[:, :1], q[:, :1]), (w, q), (w[:1], q[:1])):
             joint = weights + place
             right = mean_of_exp(joint.double() - place.double())
             got = tensor(ask(joint, place), (weights.shape[1],)).double()
+            if got.isposinf().any():
+                return Mistake("overflow", "an exponential is infinite: is what you take out first the largest log weight?")
             if got.isnan().any() or got.isinf().any():
                 if weights.shape[1] == 1:
                     return Mistake("underflow", "a weight of e^-1000 is 0 to the computer: in what else can one add up?")

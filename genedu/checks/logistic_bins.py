@@ -49,7 +49,7 @@ def log_mass(handle: Handle) -> list[Outcome]:
 
     def case(level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with seeded(handle.seed):
-            return level, 1.2 * torch.rand(len(level)).double() - 0.6, -2.2 + torch.rand(len(level)).double()
+            return level, 0.8 * torch.rand(len(level)).double() - 0.4, -2.2 + torch.rand(len(level)).double()
 
     def ask(level: Tensor, mu: Tensor, log_s: Tensor, levels: int) -> Value:
         return handle.call({"level": level, "mu": mu, "log_s": log_s, "levels": levels})

@@ -119,10 +119,14 @@ def pen_step(handle: Handle) -> list[Outcome]:
         bent = given | {"rho": rho, "x": given["mu"][:, 0] + given["sigma"][:, 0] * line}
         far = given | {"x": given["x"] + 200}
         lost = given | {"logits": given["logits"] + torch.tensor([0, -2000.0, -2000.0])}
-        for what in (bent, far, lost):
+        apart = 300 * torch.tensor([1.0, 0, 1])[:, None]  # [K, 1]: x is near the second component, and far from the others
+        rare = given | {"mu": apart + given["x"][:, None] + 0 * given["mu"], "logits": given["logits"] + apart[:, 0] * 7}
+        for what in (bent, far, lost, rare):
             got, right = ask(what), exact(**what)
             if not torch.isfinite(got).all():
                 return Mistake("underflow", "far from every component p is 0 to the computer: in what else can one add up?")
+            if what is rare and (got < right - 1).any():
+                return Mistake("weight underflows", "a weight of e^-2000 is 0 to the computer: can one do without its value?")
             if (got > right + 1).any():
                 return Mistake("density clamped", "unlikely steps score better than they should: is anything added or clamped?")
             if mistake := diagnose(got, right, {}, "right for ordinary steps, wrong far out or for rho near 1", tolerance=1e-5):

@@ -25,7 +25,7 @@ def sample_posterior(handle: Handle) -> list[Outcome]:
         z = tensor(handle.call({"mu": mu[:rows], "log_sigma": log_sigma[:rows]}, seed=handle.seed + seed), (rows, 3), "z")
         if not z.is_floating_point():
             raise CallFailed("z must be real numbers, it is rounded to whole ones", "whole numbers")
-        return z
+        return z.float()
 
     def spread(z: Tensor) -> Mistake | None:
         """The standard deviation of each unit."""
@@ -68,6 +68,10 @@ def sample_posterior(handle: Handle) -> list[Outcome]:
             return Mistake("own generator", "with one seed the draw must be one: chance must come from torch's global generator")
         if torch.equal(draws(1), draws(2)):
             return Mistake("fixed seed", "each call must draw anew: is a seed fixed inside?")
+        away = torch.arange(float(FEW))[:, None]  # [FEW, 1]: with the same noise each row moves by as much as its mu
+        moved = tensor(handle.call({"mu": mu[:FEW] + away, "log_sigma": log_sigma[:FEW]}, seed=handle.seed), (FEW, 3), "z")
+        if not close(moved.float(), draws(0, FEW) + away):
+            return Mistake("rows mixed", "where rows have different mu, z does not follow each: does a row use its own?")
         return None
 
     def slopes() -> Mistake | None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from genedu.checks import Mistake, Outcome, diagnose, judge
+from genedu.checks import Mistake, Outcome, close, diagnose, judge
 from genedu.core import seeded
 from genedu.handle import Handle
 
@@ -46,6 +46,9 @@ def two_stacks(handle: Handle) -> list[Outcome]:
                 got, right, mistakes = handle.call({"x": x, "vertical": v, "horizontal": 0 * u}), *vertical(x, v, m, n)
             if mistake := diagnose(got, right, mistakes, "let x be 1 at one pixel and 0 elsewhere: which pixels hear of it?"):
                 return mistake
+            both = taps(x, u, [0], range(-q, 0)) + moved(taps(x, v, range(-m + 1, 1), range(-n, n + 1)), -1, 0)  # (3)
+            if place and not close(handle.call({"x": x, "vertical": v, "horizontal": u}), both):
+                return Mistake("stacks mixed", "each stack is right alone, both together are not: what is added to what in (3)?")
         return None
 
     def horizontal(x: Tensor, u: Tensor, q: int) -> tuple[Tensor, dict[Mistake, Tensor]]:

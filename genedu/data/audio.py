@@ -14,7 +14,7 @@ pulses by itself, so its mean -log p is above (3) but for chance in the test row
 
 Source:   (4) and the cascade: D. Klatt, "Software for a cascade/parallel formant synthesizer", JASA 67 (1980), eq. 2, without its
           gain; the vowels' resonances: G. Peterson, H. Barney, JASA 24 (1952), table II (men, women); (2): C. Shannon, 1948.
-Lecture:  "Deep generative models - Applications" (Speech); "Autoregressive Models".
+Lecture:  "Learning to generate" (Speech); "Autoregressive Models" (or just discretize).
 Differs:  the source is one pulse a period with a pole at 0.9 for its falling spectrum, and breath is white noise at the
           same place; widths of 60, 90 and 150 Hz for all vowels; each vowel is as loud as the others.
 """
@@ -134,7 +134,7 @@ def tones(
         angle = 2 * math.pi * torch.tensor(pitches, dtype=torch.float64)[y, None] / rate * torch.arange(length)  # [N, T]
         tone = 0.3 * (angle + phase[:, 0]).sin() + 0.15 * (3 * angle + phase[:, 1]).sin()  # [N, T]
         e = sigma * torch.randn(n, BEFORE + length, dtype=torch.float64)
-        x = tone + _ring(filter_, e)[:, BEFORE:]  # eq. (1): u is what the filter makes of the tones, read backwards
+        x = tone + _ring(filter_, e)[:, BEFORE:]  # eq. (1), with the u of which the filter makes the tones
         return x.float(), y, x - e[:, BEFORE:], torch.full((n,), sigma)
 
     return _sound(draw, sizes, seed, rate, pitches)

@@ -11,10 +11,10 @@ which of the two a model put where. A fair coin c is thrown once. Then, with b_1
     best with it:  sum_i H(x_i | x_{i-k}, ..., x_{i-1}, c) + I(c; x)                                        (5)
 
 (3) sums over all 2^D rows. (4) is what a row costs at least, in nats, if each bit is coded by a table of the k bits before it;
-in (5) the coin is told first, at the price of I. For k >= 1 (5) is H: all is known then that matters. (3) sums over all 2^D
-rows. With D = 16, p = 0.85, q = 0.6: H = 5.342 nats, I = 0.583 nats. Two bits given the coin are not independent: a model that
-draws the bits one by one from a latent has to code the copies in it, too. A model that sees the bit before needs only the
-coin, and one that sees all bits before needs nothing: the coin can be guessed from them.
+in (5) the coin is told first, at the price of I. For k >= 1 (5) is H: all is known then that matters. With D = 16, p = 0.85,
+q = 0.6: H = 5.342 nats, I = 0.583 nats. Two bits given the coin are not independent: a model that draws the bits independently,
+given a latent, has to code the copies in it, too. A model that sees the bit before needs only the coin, and one that sees all
+bits before needs nothing: what they tell of the coin is all that can be known of it.
 
 Source:   ours: a mixture of two Markov chains, with its sums by enumeration.
 Lecture:  "Problems with VAEs".

@@ -79,7 +79,7 @@ def letter(name: str) -> tuple[list[list[tuple[float, float]]], float]:
 
 @cache
 def ideal(word: str) -> Tensor:
-    """D_t of (1) and e_t of a word, before size, slant and noise: [T, 3].
+    """(a_t, b_t, e_t) of (1) for a word, before size, slant and noise: [T, 3].
 
     Raises:
         ValueError: an empty word, or a letter that this hand cannot write.

@@ -14,7 +14,7 @@ a border, so no pixel is in two splits. Strips of one photo still show the same 
 photographs would be understood.
 
 Source:   (1): Recommendation ITU-R BT.601-7, 2011, section 2.5.1. The photographs: scikit-learn, `load_sample_images`
-          (its README: china.jpg, flower.jpg, found on Flickr in 2011, CC BY 2.0; no change but the cutting and (1)).
+          (its README: china.jpg by danielbuechele, flower.jpg by vultilion, Flickr 2011, CC BY 2.0; only cut, and grey by (1)).
 Lecture:  "Why Images are difficult?".
 Differs:  the strips and their splits are ours.
 """

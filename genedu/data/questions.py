@@ -9,8 +9,9 @@ p(rule), until only words are left. The rules below give questions such as "is t
 
 (2), the entropy of a derivation in nats, and (3), the mean number of words, are linear systems with one unknown for each symbol
 A. The grammar is unambiguous: each question has one derivation, so that (1) has one term, and H of the start symbol is the
-entropy of the questions. None goes on after its question mark, so that the probabilities of questions of all lengths sum to
-one.
+entropy of the questions. A derivation ends with probability one (else (2) and (3) would have no finite solution), so that (1)
+sums to one over the questions of all lengths. None goes on after its question mark: a model that reads a question word by word
+can tell where it ends.
 
 What makes it more than a table of neighbours: only animals sleep and eat, only vehicles are electric, and the noun that decides
 this may stand many words before the word that it decides.

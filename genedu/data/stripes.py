@@ -1,4 +1,4 @@
-"""Stripes: parallel clusters far longer than the gap between them is wide, so that rows without a label show the border.
+"""Stripes: parallel clusters, longer than the gap between them is wide, so that rows without a label show the border.
 
     y evenly from 0 .. K - 1,   x_1 ~ N((y - (K - 1)/2) gap, sigma^2),   x_2 ~ U(-length/2, length/2)       (1)
     no classifier errs less than  (2 - 2/K) Phi(-gap / (2 sigma))                                           (2)

@@ -16,12 +16,11 @@ The yardstick from before networks counts. With n(c | s) = how often c followed 
     p(c | s) = (n(c | s) + alpha) / (n(s) + alpha K).                                                        (5)
 
 Source:   C. Shannon, "A Mathematical Theory of Communication", 1948: (3), and texts drawn from such tables (his "third-order
-          approximation"); alpha in (5) is Laplace's rule of succession. The English text was written for this course.
+          approximation"); (5) with alpha = 1 is Laplace's rule of succession. The English text was written for this course.
 Lecture:  "Learning to generate" (Language); "RNNs for Autoregressive Modeling".
 Differs:  the table is random, softmax of 2 * normal, not counted from a text, so that its entropy is known.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -141,12 +140,12 @@ def markov_text(
         contrast: the table is softmax(contrast * normal); 0 makes all symbols equally likely, always.
 
     Raises:
-        ValueError: symbols not 2 to 26; length or a size below 1; contrast negative or not finite.
+        ValueError: symbols not 2 to 26; length or a size below 1; contrast not 0 to 10.
     """
     if not 2 <= symbols <= 26:
         raise ValueError(f"symbols must be 2 to 26, got {symbols}: they are shown as letters")
-    if not (math.isfinite(contrast) and contrast >= 0):
-        raise ValueError(f"contrast must be finite and at least 0, got {contrast}")
+    if not 0 <= contrast <= 10:
+        raise ValueError(f"contrast must be 0 to 10, got {contrast}: beyond, masses are lost in rounding, and (1) with them")
     vocabulary = Vocabulary(tuple("etaoinshrdlucmfwypvbgkjqxz"[:symbols]))
     with seeded(seed):
         table = (contrast * torch.randn(symbols, symbols, symbols, dtype=torch.float64)).softmax(-1)

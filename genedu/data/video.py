@@ -15,7 +15,7 @@ turned it is here or there; (4) may draw half of it at both places. The mean of 
 
 Source:   the forward recursion (1), (2): L. Rabiner, "A Tutorial on Hidden Markov Models", Proc. IEEE 77 (1989), section III.A.
           Videos with a known floor: N. Kalchbrenner et al., "Video Pixel Networks", 2016, arXiv 1610.00527, Moving MNIST.
-Lecture:  "Autoregressive Models" (Video Pixel Network).
+Lecture:  "Autoregressive models" (Video Pixel Network).
 Differs:  block and turns are ours. The digits are scikit-learn's 8 x 8, one a video, in black and white.
 """
 

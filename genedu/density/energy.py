@@ -23,6 +23,8 @@ Differs:  the slide puts the problem after the Gaussian mixture, which is normal
 """
 
 import math
+from decimal import Decimal
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -46,22 +48,25 @@ class EnergyModel(nn.Module):
         ValueError: an empty box; a count below 1; a grid of more than 4 million nodes.
     """
 
+    origin: Tensor
+
     def __init__(
         self, net: nn.Module | None = None, *, dim: int = 2, low: float = -2.0, high: float = 2.0, steps: int = 200
     ) -> None:
         super().__init__()
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ValueError(f"the box must have low < high, both finite, got {low} and {high}")
-        if dim < 1 or steps < 1:
-            raise ValueError(f"dim and steps must be at least 1, got {dim} and {steps}")
+        if not all(isinstance(n, Integral) and n >= 1 for n in (dim, steps)):
+            raise ValueError(f"dim and steps must be whole numbers of at least 1, got {dim} and {steps}")
         if steps**dim > MOST_NODES:
             raise ValueError(
-                f"Z would need {steps}^{dim} = {float(steps) ** dim:.3g} evaluations of the network, more than {MOST_NODES}: "
+                f"Z would need {steps}^{dim} = {Decimal(steps) ** dim:.3g} evaluations of the network, more than {MOST_NODES}: "
                 "that is the normalisation problem. Take fewer dimensions, or a model that is normalised by construction"
             )
         layers = (nn.Linear(dim, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 1))
         self.net = nn.Sequential(*layers) if net is None else net
         self.dim, self.low, self.high, self.steps = dim, low, high, steps
+        self.register_buffer("origin", torch.zeros(()), persistent=False)  # knows the device where f has no parameters
 
     @property
     def cell(self) -> float:
@@ -70,7 +75,7 @@ class EnergyModel(nn.Module):
 
     def nodes(self) -> Tensor:
         """The middles of the cells: [G^D, D]."""
-        like = next(self.parameters())
+        like = next(self.parameters(), self.origin)
         line = self.low + self.cell * (torch.arange(self.steps, device=like.device, dtype=like.dtype) + 0.5)  # [G]
         return torch.cartesian_prod(*[line] * self.dim).view(-1, self.dim)
 
@@ -78,9 +83,12 @@ class EnergyModel(nn.Module):
         """f(x), log p(x) but for a constant that nobody knows: [B, D] -> [B].
 
         Raises:
-            ValueError: x is not finite rows [batch, dim], at least one.
+            ValueError: x is not finite rows [batch, dim], at least one; the network does not emit one number a row.
         """
-        return self.net(rows_of(x, self.dim)).squeeze(1)
+        f = self.net(rows_of(x, self.dim).to(next(self.parameters(), x).dtype))  # [B, 1]
+        if f.shape != (len(x), 1):
+            raise ValueError(f"net must return [batch, 1] = {[len(x), 1]}, got {list(f.shape)}")
+        return f.squeeze(1)
 
     def log_normaliser(self) -> Tensor:
         """log Z by (2): a scalar, with its gradient."""
@@ -127,13 +135,13 @@ def rbm_log_normaliser(weight: Tensor, visible: Tensor, hidden: Tensor) -> Tenso
     """log Z of (4) by all 2^V states of the visible units: W [V, H], b [V], c [H] -> a scalar.
 
     Raises:
-        ValueError: shapes that do not fit; more than 20 visible units.
+        ValueError: shapes that do not fit; no visible unit, or more than 20.
     """
     if weight.shape != (*visible.shape, *hidden.shape) or weight.dim() != 2:
         shapes = [list(t.shape) for t in (weight, visible, hidden)]
         raise ValueError(f"weight, visible and hidden must be [V, H], [V] and [H], got {shapes}")
-    if len(visible) > 20:
-        raise ValueError(f"Z has 2^{len(visible)} terms, more than can be summed: take at most 20 visible units")
+    if not 1 <= len(visible) <= 20:
+        raise ValueError(f"Z has 2^{len(visible)} terms: take 1 to 20 visible units, more cannot be summed")
     states = torch.cartesian_prod(*[torch.arange(2, device=weight.device, dtype=weight.dtype)] * len(visible))
     v = states.view(-1, len(visible))  # [2^V, V]
     return (v @ visible + softplus(hidden + v @ weight).sum(1)).logsumexp(0)  # eq. (4)

@@ -42,7 +42,7 @@ class GaussianMixture(nn.Module):
 
     Raises:
         ValueError: a count below 1, an unknown covariance, a negative or infinite ridge or shrinkage; shrinkage without a
-            symmetric target [D, D].
+            symmetric and finite target [D, D].
     """
 
     target: Tensor  # T, [D, D]
@@ -67,7 +67,7 @@ class GaussianMixture(nn.Module):
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be finite and at least 0, got {value}")
         target = torch.zeros(dim, dim) if target is None and shrinkage == 0 else target
-        if target is None or target.shape != (dim, dim) or not torch.equal(target, target.mT):
+        if target is None or target.shape != (dim, dim) or not torch.equal(target, target.mT) or not target.isfinite().all():
             raise ValueError(f"shrinkage needs a target, a symmetric covariance [{dim}, {dim}], such as torch.cov(x.T)")
         self.components, self.dim, self.covariance = components, dim, covariance
         self.ridge, self.shrinkage = ridge, shrinkage
@@ -163,14 +163,14 @@ class GaussianMixture(nn.Module):
 
         Raises:
             ValueError: x is not finite [B, dim], has fewer rows than components where these are started from rows; an unknown
-                init or means of another shape.
+                init, means of another shape or not finite.
             FloatingPointError: a component collapsed to a singular covariance (ridge = 0). The model is as before.
         """
         rows = len(rows_of(x, self.dim))
         if type(max_iter) is not int or max_iter < 0 or not tol >= 0:
             raise ValueError(f"max_iter must be a whole number and tol a number, both at least 0; got {max_iter!r} and {tol!r}")
-        if isinstance(init, Tensor) and init.shape != self.mean.shape:
-            raise ValueError(f"init must be means {list(self.mean.shape)}, got {list(init.shape)}")
+        if isinstance(init, Tensor) and (init.shape != self.mean.shape or not init.isfinite().all()):
+            raise ValueError(f"init must be means {list(self.mean.shape)}, got {list(init.shape)}; all must be finite")
         if not isinstance(init, Tensor) and init not in ("kmeans++", "current"):
             raise ValueError(f"init must be 'kmeans++', 'current' or a tensor of means, got {init!r}")
         if not isinstance(init, Tensor) and init == "kmeans++" and rows < self.components:

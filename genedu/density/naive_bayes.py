@@ -68,7 +68,8 @@ class NaiveBayes(nn.Module):
         """Count: rows [B, D] and labels [B] -> self.
 
         Raises:
-            TypeError, ValueError: as `training_rows`; bits that are not 0 or 1; a feature without variance in a class.
+            TypeError, ValueError: as `training_rows`; bits that are not 0 or 1; a feature whose variance in a class is 0, or
+                beyond the range of the precision.
         """
         x, y, classes = training_rows(x, y, self.classes, self.log_prior)
         self._check_bits(x)
@@ -82,6 +83,7 @@ class NaiveBayes(nn.Module):
             variance = variance + self.var_smoothing * x.var(0, correction=0).max()  # eq. (3)
             for k, j in (variance == 0).nonzero()[:1].tolist():
                 raise ValueError(f"feature {j} has no variance in class {k}: drop it, bring more rows, or use var_smoothing > 0")
+            check_values(variance, torch.isfinite, "variances must be finite: use smaller units, or double precision")
             self.mean, self.variance = mean, variance
         self.log_prior = (count / len(x)).log()  # [K], eq. (1)
         return self

@@ -13,6 +13,7 @@ Lecture:  "Variational Autoencoders".
 Differs:  (1) counts rounds of minibatches, not epochs.
 """
 
+import math
 from collections.abc import Callable
 
 from torch import nn
@@ -29,10 +30,12 @@ def warm_up(
         schedule: the factor on the learning rate, as `fit` takes it; by default 1.
 
     Raises:
-        ValueError: share is not above 0 and below 1; to is negative.
+        ValueError: share is not above 0 and below 1; to is negative or not finite; the model has no `beta`.
     """
-    if not (0 < share < 1 and to >= 0):
-        raise ValueError(f"share must be above 0 and below 1, to at least 0, got {share} and {to}")
+    if not (0 < share < 1 and 0 <= to < math.inf):
+        raise ValueError(f"share must be above 0 and below 1, to at least 0 and finite, got {share} and {to}")
+    if getattr(model, "beta", None) is None:
+        raise ValueError(f"model must have a weight beta, as a VAE has, got {type(model).__name__}: leave out warm_up")
 
     def set_beta(t: float) -> float:
         model.beta = to * min(1.0, t / share)  # type: ignore[assignment]  # eq. (1)

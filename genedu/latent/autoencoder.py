@@ -91,11 +91,14 @@ class Autoencoder(nn.Module):
         """d(code): [B, Q] -> [B, C, H, W].
 
         Raises:
-            ValueError: code is not [batch, Q].
+            ValueError: code is not [batch, Q]; the decoder does not emit C*H*W numbers a row.
         """
         if code.dim() != 2 or code.shape[1] != self.code:
             raise ValueError(f"code must be [batch, {self.code}], got {list(code.shape)}")
-        return self.decoder(code).view(-1, *self.shape)  # [B, C, H, W]
+        x = self.decoder(code)
+        if len(x) != len(code) or x.numel() != len(code) * math.prod(self.shape):
+            raise ValueError(f"the decoder must return {len(code)} rows of {math.prod(self.shape)} numbers, got {list(x.shape)}")
+        return x.reshape(-1, *self.shape)  # [B, C, H, W]
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """r(x) of (1), without noise of its own: [B, C, H, W] -> [B, C, H, W]. Raises as `encode`."""

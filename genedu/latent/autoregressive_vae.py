@@ -33,6 +33,7 @@ from genedu.core import Player, levels_of
 from genedu.latent.inverse_autoregressive_flow import InverseAutoregressiveFlow
 from genedu.latent.vae import ElboTerms, kl_per_latent
 from genedu.nn import PixelNet
+from genedu.nn.draw import positive
 from genedu.nn.raster import fill
 from genedu.nn.window_net import WindowNet
 
@@ -84,7 +85,7 @@ class AutoregressiveVAE(nn.Module):
         for name, (n, low) in least.items():
             if type(n) is not int or n < low:
                 raise ValueError(f"{name} must be a whole number of at least {low}, got {n!r}")
-        if beta < 0 or free_bits < 0 or len(shape) != 3 or shape[0] != 1:
+        if not (beta >= 0 and free_bits >= 0) or len(shape) != 3 or shape[0] != 1:
             raise ValueError(f"beta, free_bits must be at least 0, shape (1, H, W), got {beta}, {free_bits}, {shape}")
         pixels, context = math.prod(shape), CONTEXT if flow_steps else 0
         self.levels, self.shape, self.beta, self.free_bits = levels, tuple(shape), beta, free_bits
@@ -145,7 +146,7 @@ class AutoregressiveVAE(nn.Module):
         else:
             z, log_q = (v[0] for v in self.infer(x, 1))
             kl = log_q - self.prior().log_prob(z)
-        return ElboTerms(self.log_conditional(x, z), kl)
+        return ElboTerms(self.log_conditional(x.long(), z), kl)
 
     def elbo(self, x: Tensor) -> Tensor:
         """Unbiased estimate of (2) from one z, in nats: [B, 1, H, W] -> [B]. Raises as `base`."""
@@ -161,6 +162,7 @@ class AutoregressiveVAE(nn.Module):
         if samples < 1:
             raise ValueError(f"samples must be at least 1, got {samples}")
         z, log_q = self.infer(x, samples)
+        x = x.long()
         some = z.split(max(1, ROWS // len(x)))  # few samples at a time: all K B images at once would need K times the memory
         likelihood = torch.cat([self.log_conditional(x.repeat(len(s), 1, 1, 1), s.flatten(0, 1)) for s in some]).view(-1, len(x))
         return (likelihood + self.prior().log_prob(z) - log_q).logsumexp(0) - math.log(samples)  # eq. (4)
@@ -185,6 +187,7 @@ class AutoregressiveVAE(nn.Module):
             raise ValueError(
                 f"n must be at least 1 and z [n, {len(self.origin)}], got {n} and {z if z is None else list(z.shape)}"
             )
+        positive(temperature)
         training = self.training
         self.eval()
         x = torch.zeros(n, *self.shape, dtype=torch.long, device=self.origin.device)

@@ -97,7 +97,8 @@ def gibbs_sweep(c: Tensor, score: Scorer, alpha: float, *, slots: int) -> Tensor
         slots: S.
 
     Raises:
-        ValueError: c is not slots 0..S-1 of at least one row; alpha is not positive and finite.
+        ValueError: c is not slots 0..S-1 of at least one row; alpha is not positive and finite; a score is not [S], or nan or
+            plus infinity.
     """
 
     def move(old: Tensor, log_prior: Tensor, scores: Tensor, noise: Tensor, log_u: Tensor) -> Tensor:
@@ -120,16 +121,21 @@ def metropolis_sweep(c: Tensor, score: Scorer, alpha: float, *, slots: int) -> T
 def _sweep(c: Tensor, score: Scorer, alpha: float, slots: int, move: Callable[..., Tensor]) -> Tensor:
     _check(c, alpha)
     check_values(c, lambda v: (v >= 0) & (v < slots), f"c must be slots 0 to {slots - 1}")
-    c = c.clone()
-    counts = torch.bincount(c, minlength=slots).double()  # [S]
+    c = c.long().clone()
+    counts, seen = torch.bincount(c, minlength=slots).double(), torch.zeros((), device=c.device)  # [S]; the sum of all scores
     uniform = torch.rand(len(c), slots + 1, device=c.device, dtype=torch.float64).clamp_min(1e-300)  # [N, S+1]
     noise, log_u = -(-uniform[:, :-1].log()).log(), uniform[:, -1].log()  # [N, S] of a Gumbel law, [N]
     for i in range(len(c)):
         old = c[i].clone()
         counts[old] -= 1  # row i stands outside
         c[i] = -1
-        c[i] = move(old, log_prior_of_slots(counts, alpha), score(i, c), noise[i], log_u[i])
+        scores = score(i, c)
+        if scores.shape != (slots,):
+            raise ValueError(f"score must give log p(x_i|slot) for each of {slots} slots, got {list(scores.shape)}")
+        c[i] = move(old, log_prior_of_slots(counts, alpha), scores, noise[i], log_u[i])
         counts[c[i]] += 1
+        seen = seen + scores
+    check_values(seen, lambda total: total < math.inf, "score must give numbers below plus infinity: their sum over all rows")
     return c
 
 

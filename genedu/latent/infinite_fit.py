@@ -20,7 +20,8 @@ Differs:  see infinite_vae.py. (1) looks at the data, which a sampler must not: 
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,9 +44,10 @@ def trainer(lr: float, batch_size: int, optimizer: Callable, augment: Callable |
     kept: dict[Component, torch.optim.Optimizer] = {}
 
     def improve(component: Component, x: Tensor, steps: int) -> None:
-        own = kept.setdefault(component, optimizer(list(component.parameters()), lr=lr))
+        if component not in kept:
+            kept[component] = optimizer(list(component.parameters()), lr=lr)
         chance = int(torch.randint(2**31, ()))
-        again = {"optimizer": lambda *_, **__: own, "augment": augment, "seed": chance, "progress": False}
+        again = {"optimizer": lambda *_, **__: kept[component], "augment": augment, "seed": chance, "progress": False}
         fit(component, x, rounds=steps, batch_size=batch_size, lr=lr, **again)  # type: ignore[arg-type]  # eq. (5)
 
     return improve
@@ -84,60 +86,92 @@ def far_apart(x: Tensor, k: int) -> Tensor:
     return torch.cdist(flat, chosen).argmin(1)
 
 
+class Pace(NamedTuple):
+    """How `InfiniteVAE.fit_gibbs` goes about a sweep: its arguments of the same names."""
+
+    how: str
+    newcomers: int
+    warm_up: int
+    neighbours: int
+    passes: float
+    samples: int
+    batch_size: int
+    temper: Callable[[float], float] | None
+
+    def check(self, sweeps: int, rows: int) -> None:
+        """Raises as `InfiniteVAE.fit_gibbs`."""
+        if self.how not in SWEEPS:
+            raise ValueError(f"how must be one of {list(SWEEPS)}, got {self.how!r}")
+        many = self.warm_up, self.neighbours, self.samples, self.batch_size
+        whole = all(isinstance(n, Integral) for n in (sweeps, self.newcomers, *many)) and math.isfinite(self.passes)
+        if not whole or min(sweeps, self.newcomers, self.passes) < 0 or min(rows, *many) < 1:
+            raise ValueError(
+                "sweeps, newcomers and passes must be at least 0, rows, warm_up, neighbours, samples and batch_size at least 1, "
+                f"passes finite and all others whole; got {sweeps}, {self.newcomers}, {self.passes}, {rows} and {many}"
+            )
+
+    def factor(self, t: float) -> float:
+        """T of (2).
+
+        Raises:
+            ValueError: it is negative or not finite.
+        """
+        factor = 1.0 if self.temper is None else self.temper(t)
+        if not 0 <= factor < math.inf:
+            raise ValueError(f"temper must give factors of at least 0 and finite, got {factor} at {t:g}")
+        return factor
+
+
+def begin(model: "InfiniteVAE", x: Tensor, start: Tensor | None, samples: int, first: bool) -> Tensor:
+    """The component of each row before the first sweep: [N, ...] -> [N]. Raises as `InfiniteVAE.fit_gibbs`."""
+    components = list(model.components)
+    if start is not None:
+        if start.shape != x.shape[:1] or start.is_floating_point():
+            raise ValueError(f"start must be a component for each of {len(x)} rows, got {start.dtype} {list(start.shape)}")
+        check_values(start, lambda v: (v >= 0) & (v < len(components)), f"start must be components 0 to {len(components) - 1}")
+        return start.to(x.device)
+    if first:
+        return far_apart(x, len(components))
+    return torch.multinomial((score(components, x, samples) + model.weights.log()).softmax(1), 1)[:, 0]
+
+
 def climb(
     model: "InfiniteVAE",
     x: Tensor,
     sweeps: int,
     start: Tensor | None,
     improve: Improve,
-    how: str,
-    newcomers: int,
-    warm_up: int,
-    neighbours: int,
-    passes: float,
-    samples: int,
-    batch_size: int,
-    temper: Callable[[float], float] | None,
+    pace: Pace,
     callback: Callable[[int, History], None] | None,
     progress: bool,
 ) -> History:
     """All sweeps. Arguments, errors and result are those of `InfiniteVAE.fit_gibbs`."""
-    if how not in SWEEPS:
-        raise ValueError(f"how must be one of {list(SWEEPS)}, got {how!r}")
-    if min(sweeps, newcomers, passes) < 0 or min(len(x), warm_up, neighbours, samples, batch_size) < 1:
-        raise ValueError(
-            f"sweeps, newcomers and passes must be at least 0, rows, warm_up, neighbours, samples and batch_size at least 1; got "
-            f"{sweeps}, {newcomers}, {passes}, {len(x)}, {warm_up}, {neighbours}, {samples} and {batch_size}"
-        )
-    components, first = list(model.components), not bool(model.counts.any())
-    if start is not None:
-        if start.shape != x.shape[:1] or start.is_floating_point():
-            raise ValueError(f"start must be a component for each of {len(x)} rows, got {start.dtype} {list(start.shape)}")
-        check_values(start, lambda v: (v >= 0) & (v < len(components)), f"start must be components 0 to {len(components) - 1}")
-        c = start.to(x.device)
-    elif first:
-        c = far_apart(x, len(components))  # [N]
-    else:
-        c = torch.multinomial((score(components, x, samples) + model.weights.log()).softmax(1), 1)[:, 0]  # [N]
-    components, c = bury(components, c)
+    pace.check(sweeps, len(x))
+    model.eval()  # `fit` trains in train mode, scores are without dropout
+    with torch.no_grad():
+        for part in x.split(1024):
+            model.components[0].posterior(part)  # bad rows are told before a component is trained on others
+    first = not bool(model.counts.any())
+    components, c = bury(list(model.components), begin(model, x, start, pace.samples, first))
     for k, component in enumerate(components if first else []):
-        improve(component, x[c == k], warm_up)
-    own = score(components, x, samples).gather(1, c[:, None])[:, 0]  # [N]
+        improve(component, x[c == k], pace.warm_up)
+    own = score(components, x, pace.samples).gather(1, c[:, None])[:, 0]  # [N]
     history = History({"gibbs": []}, {"components": [], "moved": [], "bound": []})
     for sweep in (bar := trange(sweeps, disable=not progress)):
-        born = [model.build().to(model.counts) for _ in range(newcomers)]
+        born = [model.build().to(model.counts) for _ in range(pace.newcomers)]
         for component in born:
-            improve(component, hard_rows(x, own, neighbours), warm_up)  # eq. (1)
+            improve(component, hard_rows(x, own, pace.neighbours), pace.warm_up)  # eq. (1)
         components += born
-        scores = score(components, x, samples)  # [N, S]
-        table, before = scores * (temper(sweep / sweeps) if temper else 1.0), c  # eq. (2)
-        c = SWEEPS[how](c, lambda i, _, table=table: table[i], model.alpha, slots=len(components))  # type: ignore[misc]  # eq. (3)
+        scores = score(components, x, pace.samples)  # [N, S]
+        table, before = scores * pace.factor(sweep / sweeps), c  # eq. (2)
+        move = SWEEPS[pace.how]
+        c = move(c, lambda i, _, table=table: table[i], model.alpha, slots=len(components))  # type: ignore[misc]  # eq. (3)
         own = scores.gather(1, c[:, None])[:, 0]
         history.watched["moved"].append((c != before).double().mean().item())
         components, c = bury(components, c)  # eq. (4)
         for k, component in enumerate(components):
             rows = x[c == k]
-            improve(component, rows, math.ceil(passes * len(rows) / batch_size))  # eq. (5)
+            improve(component, rows, math.ceil(pace.passes * len(rows) / pace.batch_size))  # eq. (5)
         model.take(components, c)
         history.watched["components"].append(len(components))
         history.watched["bound"].append(own.mean().item())
@@ -156,6 +190,8 @@ def bury(components: list[Component], c: Tensor) -> tuple[list[Component], Tenso
 
 
 def as_many_components(model: "InfiniteVAE", state: dict[str, Tensor], prefix: str, *_) -> None:
-    """Before a state is loaded: as many components as it holds, where the model is."""
-    model.counts = model.counts.new_zeros(len(state[prefix + "counts"]))
-    model.components = nn.ModuleList(model.build() for _ in model.counts).to(model.counts)
+    """Before a state is loaded: as many components as it holds, where the model is. If there are, they stay the same modules."""
+    counts = state.get(prefix + "counts", model.counts)
+    if len(counts) != len(model.components):
+        model.counts = model.counts.new_zeros(len(counts))
+        model.components = nn.ModuleList(model.build() for _ in counts).to(model.counts)

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from genedu.core import Batch, Player, fitted_buffers, seeded
 from genedu.fit import Adam, History
-from genedu.latent.infinite_fit import as_many_components, climb, trainer
+from genedu.latent.infinite_fit import Pace, as_many_components, climb, trainer
 from genedu.latent.label_heads import fit_heads, mix_heads
 from genedu.latent.vae import VAE
 
@@ -138,7 +138,7 @@ class InfiniteVAE(nn.Module):
         seed: int = 0,
         progress: bool | None = None,
     ) -> History:
-        """Sweeps over all rows, [N, ...]. A second call goes on, with other rows if they are given.
+        """Sweeps over all rows, [N, ...]. A second call goes on, with other rows if they are given. Leaves it in eval mode.
 
         Args:
             how: "gibbs" or "metropolis".
@@ -155,14 +155,14 @@ class InfiniteVAE(nn.Module):
             "moved" and the mean "bound" of a row under its component.
 
         Raises:
-            ValueError: no rows, unknown `how`, numbers below what makes sense, a start that is not N components; bad x.
+            ValueError: no rows, unknown `how`, numbers that make no sense, a start that is not N components; bad x.
             FloatingPointError: a loss or a bound is not finite.
         """
         progress = os.environ.get("GENEDU_PROGRESS") != "0" if progress is None else progress
         with seeded(seed):
             improve = trainer(lr, batch_size, optimizer, augment)
-            pace = how, newcomers, warm_up, neighbours, passes, samples, batch_size
-            return climb(self, x.to(self.counts.device), sweeps, start, improve, *pace, temper, callback, progress)
+            pace = Pace(how, newcomers, warm_up, neighbours, passes, samples, batch_size, temper)
+            return climb(self, x.to(self.counts.device), sweeps, start, improve, pace, callback, progress)
 
     def take(self, components: Sequence[nn.Module], c: Tensor) -> None:
         """Hold these components, with as many rows each as c [N] says. Label heads, made for others, are forgotten."""

@@ -39,11 +39,13 @@ def interpolate(z0: Tensor, z1: Tensor, steps: int, how: str = "linear") -> Tens
         how: "linear" (1), "spherical" (2) or "variance_preserving" (3).
 
     Raises:
-        ValueError: shapes that differ, codes that are not finite, fewer than two steps, an unknown way; for "spherical" a code
-            that is 0, or two that point in opposite directions.
+        ValueError: shapes that differ, codes that are not floating or not finite, fewer than two steps, an unknown way; for
+            "spherical" a code that is 0, or two that point in opposite directions.
     """
     if z0.shape != z1.shape or z0.dim() == 0 or z0.numel() == 0:
         raise ValueError(f"z0 and z1 must both be [..., latent], got {list(z0.shape)} and {list(z1.shape)}")
+    if not (z0.is_floating_point() and z1.is_floating_point()):  # whole numbers have nothing in between
+        raise ValueError(f"z0 and z1 must be floating, got {z0.dtype} and {z1.dtype}: use z.float()")
     if steps < 2:
         raise ValueError(f"steps must be at least 2, the two ends, got {steps}")
     for z in (z0, z1):

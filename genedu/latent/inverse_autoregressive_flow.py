@@ -124,6 +124,6 @@ class InverseAutoregressiveFlow(nn.Module):
         """The door. Raises as `forward`."""
         if z.dim() < 1 or z.shape[-1] != self.dim:
             raise ValueError(f"z must be [..., {self.dim}], one number a latent, got {list(z.shape)}")
-        if (0 if h is None else h.shape[-1]) != self.width:
+        if (0 if h is None else h.shape[-1] if h.dim() else None) != self.width:
             got = "none" if h is None else list(h.shape)
             raise ValueError(f"h must be {f'[..., {self.width}]' if self.width else 'left out: context is 0'}, got {got}")

@@ -16,6 +16,8 @@ Lecture:  "Mixture of Autoencoders".
 Differs:  (1) and (2) are ours: the authors' classifier was not at hand. All of (2) is solved at once, by L-BFGS.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -27,14 +29,17 @@ def fit_heads(mu: Tensor, r: Tensor, y: Tensor, classes: int | None, l2: float) 
     """Solve (2): mu [B, K, Z], responsibilities [B, K] and labels [B] -> (W, b) [K, Y, Z+1], the last column is b.
 
     Raises:
-        ValueError: y is not a label 0..Y-1 (`classes`, or as many as there are labels) for each row; l2 is not positive.
+        ValueError: y is not a label 0..Y-1 (`classes`, or as many as there are labels) for each row; l2 is not positive, finite.
     """
     if y.shape != r.shape[:1] or y.is_floating_point() or y.dtype == torch.bool:
         raise ValueError(f"y must be whole numbers [{len(r)}], a label for each row, got {y.dtype} {list(y.shape)}")
     classes = int(y.max()) + 1 if classes is None else classes
     check_values(y, lambda v: (v >= 0) & (v < classes), f"y must be labels 0 to {classes - 1}")
-    if not l2 > 0:
-        raise ValueError(f"l2 must be positive, got {l2}: without it a component with a single label is sure of it for ever")
+    y = y.long()
+    if not 0 < l2 < math.inf:
+        raise ValueError(
+            f"l2 must be positive and finite, got {l2}: without it a component with a single label is sure of it for ever"
+        )
     features, r = pad(mu.detach(), (0, 1), value=1.0).double(), r.detach().double()  # [B, K, Z+1]
     heads = features.new_zeros(r.shape[1], classes, features.shape[-1], requires_grad=True)  # [K, Y, Z+1]
     solver = torch.optim.LBFGS([heads], max_iter=500, tolerance_grad=1e-8, tolerance_change=1e-12, line_search_fn="strong_wolfe")

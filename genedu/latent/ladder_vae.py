@@ -62,7 +62,8 @@ class LadderVAE(nn.Module):
         decoder: z_1 -> N rows of C H W numbers (categorical: C H W levels, levels last).
 
     Raises:
-        ValueError: an unknown likelihood, no layer or one without latents, too few or too many networks, beta below 0.
+        ValueError: an unknown likelihood, no layer or one without latents, too few or too many networks, beta below 0, sigma not
+            above 0, levels below 2.
     """
 
     origin: Tensor  # zeros [Z], of the top layer
@@ -85,8 +86,10 @@ class LadderVAE(nn.Module):
         super().__init__()
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood must be 'bernoulli', 'gaussian' or 'categorical', got {likelihood!r}")
-        if not latents or min(latents) < 1 or beta < 0:
+        if not latents or min(latents) < 1 or not beta >= 0:
             raise ValueError(f"latents must be one number of at least 1 a layer, beta at least 0, got {latents} and {beta}")
+        if not sigma > 0 or levels < 2:
+            raise ValueError(f"sigma must be above 0, levels at least 2, got {sigma} and {levels}")
         pixels, n = math.prod(shape), len(latents)
         out = pixels * levels if likelihood == "categorical" else pixels
         sizes = [pixels] + [hidden] * n
@@ -183,7 +186,9 @@ class LadderVAE(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        """Draw from the top down by (1), noise included, in the form of the data: [n, C, H, W]."""
+        """Draw from the top down by (1), noise included, in the form of the data: [n, C, H, W]. n below 1 is a ValueError."""
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
         z = torch.randn(n, len(self.origin), dtype=self.origin.dtype, device=self.origin.device)
         for i in reversed(range(len(self.down))):
             z = self.expect(i, z).sample()

@@ -63,7 +63,13 @@ class MixturePrior(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        """Draw n codes: [n, Z]."""
+        """Draw n codes: [n, Z].
+
+        Raises:
+            ValueError: n below 1.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
         return self().sample((n,))
 
 
@@ -84,7 +90,7 @@ class VampPrior(nn.Module):
             raise ValueError(f"pseudo_inputs must be [components, ...] with components >= 1, got {list(pseudo_inputs.shape)}")
         check_values(pseudo_inputs, torch.isfinite, "pseudo_inputs must be finite")
         self.encoder = encoder
-        self.pseudo_inputs = nn.Parameter(pseudo_inputs.detach().clone().to(next(encoder.parameters()).dtype))
+        self.pseudo_inputs = nn.Parameter(pseudo_inputs.detach().clone().to(next(encoder.parameters())))  # where the encoder is
         shape = encoder(self.pseudo_inputs).shape
         if len(shape) != 2 or shape[1] % 2 or shape[0] != len(pseudo_inputs):
             raise ValueError(f"the encoder must return [{len(pseudo_inputs)}, 2 * latent], got {list(shape)}")
@@ -105,5 +111,11 @@ class VampPrior(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        """Draw n codes: [n, Z]."""
+        """Draw n codes: [n, Z].
+
+        Raises:
+            ValueError: n below 1.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
         return self().sample((n,))

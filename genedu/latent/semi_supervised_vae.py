@@ -46,7 +46,7 @@ class SemiSupervisedVAE(nn.Module):
         hidden: width of the default networks.
 
     Raises:
-        ValueError: an unknown likelihood; latent or classes below 1; alpha below 0.
+        ValueError: an unknown likelihood; latent or classes below 1, levels below 2; alpha below 0.
     """
 
     origin: Tensor  # [Z], knows device and dtype
@@ -70,8 +70,8 @@ class SemiSupervisedVAE(nn.Module):
             raise ValueError(f"likelihood must be 'bernoulli' or 'categorical', got {likelihood!r}")
         if latent < 1 or classes < 1:
             raise ValueError(f"latent and classes must be at least 1, got {latent} and {classes}")
-        if not alpha >= 0:
-            raise ValueError(f"alpha must be at least 0, got {alpha}")
+        if not alpha >= 0 or levels < 2:
+            raise ValueError(f"alpha must be at least 0, levels at least 2, got {alpha} and {levels}")
         self.levels = 2 if likelihood == "bernoulli" else levels
         pixels, out = math.prod(shape), math.prod(shape) * (1 if likelihood == "bernoulli" else levels)
         self.encoder = encoder or net(pixels + classes, hidden, 2 * latent)
@@ -149,8 +149,10 @@ class SemiSupervisedVAE(nn.Module):
         """Draw n images, of classes drawn from p(y), of class y, or of the n classes y: [n, C, H, W] long.
 
         Raises:
-            ValueError: y is no class, or not one for each image.
+            ValueError: n below 1; y is no class, or not one for each image.
         """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
         z = self.prior().sample((n,))  # [n, Z]
         if not isinstance(y, Tensor):
             y = torch.randint(self.classes, (n,), device=z.device) if y is None else torch.full((n,), y, device=z.device)
@@ -179,9 +181,10 @@ class SemiSupervisedVAE(nn.Module):
             return torch.full((len(x),), -1, device=x.device)
         if y.shape != (len(x),) or y.is_floating_point():
             raise ValueError(f"y must be one whole number for each of {len(x)} rows, got {y.dtype} {list(y.shape)}")
+        y = y.long()  # first: of type uint8, -1 would be 255
         must = f"y must be a class 0..{self.classes - 1}" + (", or -1 for a row without a label" if lowest < 0 else "")
         check_values(y, lambda y: (y >= lowest) & (y < self.classes), must)
-        return y.long()
+        return y
 
 
 def net(inputs: int, hidden: int, outputs: int) -> nn.Module:

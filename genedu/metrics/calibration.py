@@ -43,6 +43,7 @@ def reliability(proba: Tensor, y: Tensor, *, bins: int = 15) -> Reliability:
         ValueError: a wrong shape; y is not a label 0..K-1; rows that are no probabilities (to 0.001); bins below 1.
     """
     _check(proba, y)
+    proba = proba.byte() if proba.dtype == torch.bool else proba  # one-hot answers, all of them sure
     if not isinstance(bins, Integral) or bins < 1:
         raise ValueError(f"bins must be a whole number of at least 1, got {bins}")
     must = "proba must be probabilities: at least 0, each row with sum 1. For logits use softmax(-1) once"

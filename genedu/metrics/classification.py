@@ -38,8 +38,8 @@ def confusion_matrix(scores: Tensor, y: Tensor) -> Tensor:
     Raises:
         ValueError: a wrong shape; nan among the scores; y is not a label 0..K-1.
     """
-    k = scores.shape[-1]
-    cell = k * y.long() + _choice(scores, y)  # [B]
+    choice, k = _choice(scores, y), scores.shape[1]
+    cell = k * y.long() + choice  # [B]
     return cell.new_zeros(k * k).index_add(0, cell, torch.ones_like(cell)).view(k, k)
 
 
@@ -74,7 +74,7 @@ def auroc(score: Tensor, positive: Tensor) -> float:
     n_negative = len(score) - n_positive
     if n_positive == 0 or n_negative == 0:
         raise ValueError(f"auroc needs both kinds of rows, got {n_positive} positive and {n_negative} negative")
-    score = score.contiguous()
+    score = (score.byte() if score.dtype == torch.bool else score).contiguous()  # yes or no are scores, too
     rising = score.sort().values
     below, up_to = torch.searchsorted(rising, score), torch.searchsorted(rising, score, right=True)  # [N]
     twice_ranks = below + up_to + 1  # [N]: equal scores have the ranks below + 1 .. up_to, and share their mean

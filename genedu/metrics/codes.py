@@ -23,6 +23,7 @@ Differs:  the assignment is scipy's, another algorithm of the same result.
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -103,9 +104,10 @@ def quantile_bins(values: Tensor, bins: int) -> Tensor:
     Raises:
         ValueError: values are not finite floats [N] with N >= bins >= 2.
     """
-    if values.dim() != 1 or not values.is_floating_point() or not 2 <= bins <= len(values):
+    if values.dim() != 1 or not values.is_floating_point() or not isinstance(bins, Integral) or not 2 <= bins <= len(values):
         raise ValueError(f"values must be floats [N], N >= bins >= 2, got {values.dtype} {list(values.shape)} and {bins} bins")
     check_values(values, torch.isfinite, "values must be finite")
+    values = values.to(torch.promote_types(values.dtype, torch.float32))  # torch has no quantiles of half precision
     inner = torch.arange(1, bins, device=values.device, dtype=values.dtype) / bins
     return torch.bucketize(values.contiguous(), values.quantile(inner))  # [N]
 

@@ -21,7 +21,7 @@ Differs:  (2) is a mean over lengths where several are given; a median of two mi
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -35,8 +35,8 @@ def mmd2(x: Tensor, y: Tensor, bandwidths: Lengths = None) -> Tensor:
     """(3), between -2 and 2, differentiable: rows [n, D] and [m, D] -> [], in their dtype (at least float32).
 
     Args:
-        bandwidths: the lengths l of (2), in the unit of the rows. By default the median of all distances between two of the
-            n + m pooled rows, taken as a constant by the gradient.
+        bandwidths: the lengths l of (2), one or several, in the unit of the rows. By default the median of all distances
+            between two of the n + m pooled rows, taken as a constant by the gradient.
 
     Raises:
         TypeError: x or y is no tensor.
@@ -85,7 +85,8 @@ def _kernel(pooled: Tensor, bandwidths: Lengths) -> Tensor:
             raise ValueError("the median distance is 0: more than half of all pairs are equal rows; give bandwidths")
         lengths: list[Tensor] | list[float] = [median]
     else:
-        lengths = [bandwidths] if isinstance(bandwidths, int | float) else list(bandwidths)
+        one = isinstance(bandwidths, Real) or (isinstance(bandwidths, Tensor) and bandwidths.dim() == 0)
+        lengths = [float(length) for length in ([bandwidths] if one else bandwidths)]  # type: ignore[union-attr, arg-type]
         if not lengths or not all(math.isfinite(length) and length > 0 for length in lengths):
             raise ValueError(f"bandwidths must be positive and finite numbers, at least one; got {lengths}")
     kernel = torch.stack([(-0.5 * (distance / length).square()).exp() for length in lengths]).mean(0)  # [N, N], eq. (2)

@@ -7,7 +7,7 @@ Kernel k, dilation d. An ordinary convolution of odd kernel pads both ends alike
 twice as many with each layer more.
 
 Source:   A. van den Oord et al., "WaveNet: A Generative Model for Raw Audio", 2016, arXiv 1609.03499, section 2.1.
-Lecture:  "Autoregressive Models" (WaveNet).
+Lecture:  "Autoregressive models" (WaveNet).
 Differs:  nothing.
 """
 

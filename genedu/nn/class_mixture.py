@@ -28,7 +28,7 @@ def next_step(log_p: Tensor, x: Tensor, log_prior: Tensor, order: Tensor) -> Ten
     Args:
         order: the places of a row, flattened, from first to last.
     """
-    own = log_p.gather(-1, x.expand(log_p.shape[:-1])[..., None]).flatten(2)[..., order]  # [K, B, D], as i runs
+    own = log_p.gather(-1, x.long().expand(log_p.shape[:-1])[..., None]).flatten(2)[..., order]  # [K, B, D], as i runs
     log_w = (log_prior[:, None, None] + own.cumsum(2) - own).log_softmax(0)  # log p(y | x_<i), [K, B, D]
     log_w = log_w[..., order.argsort()].view(*log_p.shape[:-1], 1)  # [K, B, ..., 1]
     return (log_w + log_p).logsumexp(0)  # eq. (2)

@@ -12,9 +12,11 @@ Differs:  nothing.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def draw_levels(logits: Tensor, temperature: float = 1.0) -> Tensor:
@@ -46,3 +48,14 @@ def positive(temperature: float) -> float:
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature must be finite and above 0, got {temperature}: 1 gives the model's own samples")
     return temperature
+
+
+@contextmanager
+def without_dropout(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode inside the block, and afterwards in the mode that it was in, also after an error or Ctrl-C."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

@@ -56,13 +56,13 @@ class MaskedBlock(nn.Module):
 
     Args:
         hidden: features, a multiple of `channels`.
-        kernel: k, odd, at least 3.
+        kernel: k, odd; with 1 a pixel sees itself alone, and there is no sampling pixel by pixel.
         channels: colours of a pixel.
         condition: features of c, 0 for none.
         dropout: share of the features that are silent in training, whole maps at a time.
 
     Raises:
-        ValueError: an even or too small kernel, features that are no multiple of `channels`.
+        ValueError: an even kernel, features that are no multiple of `channels`.
     """
 
     def __init__(self, hidden: int, *, kernel: int = 3, channels: int = 1, condition: int = 0, dropout: float = 0.0) -> None:

@@ -45,8 +45,9 @@ def mu_law_decode(k: Tensor, levels: int = 256) -> Tensor:
         ValueError: fewer than 2 levels; k is not whole numbers 0 to levels - 1.
     """
     mu = _mu(levels)
-    if k.is_floating_point() or k.dtype == torch.bool:
+    if k.is_floating_point() or k.is_complex() or k.dtype == torch.bool:
         raise ValueError(f"k must be whole numbers 0 to {levels - 1}, got {k.dtype}: these are levels, not a wave")
+    k = k.long()  # 2 k + 1 has no room in a byte
     check_values(k, lambda v: (v >= 0) & (v < levels), f"k must be levels 0 to {levels - 1}")
     return _expand((2 * k + 1) / levels - 1, mu)
 

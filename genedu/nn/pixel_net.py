@@ -44,6 +44,9 @@ class PixelNet(nn.Module):
         stack: "gated", "plain", "row" or "diagonal".
         hidden, layers, kernel, first, embedding, dropout: as of `PixelCNN`.
         condition: features of c, 0 for none.
+
+    Raises:
+        ValueError: a dropout outside [0, 1); masked convolutions of kernel 1; as the layers.
     """
 
     def __init__(
@@ -64,6 +67,10 @@ class PixelNet(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, width = shape
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+        if kernel == 1 and stack in ("gated", "plain"):
+            raise ValueError("kernel must be at least 3, got 1: a layer would see no pixel but the one below it")
         self.levels, self.stack, gated = levels, stack, stack == "gated"
         self.embedding = nn.Parameter(0.5 * torch.randn(levels, embedding))  # E
         with torch.no_grad():
@@ -84,7 +91,7 @@ class PixelNet(nn.Module):
 
     def shown(self, x: Tensor) -> Tensor:
         """E of the colours of each pixel: levels [B, ..., C] -> [B, ..., C E]."""
-        return (one_hot(x, self.levels).to(self.embedding.dtype) @ self.embedding).flatten(-2)
+        return (one_hot(x.long(), self.levels).to(self.embedding.dtype) @ self.embedding).flatten(-2)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return self.see(self.shown(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), c)  # features last in memory, which is faster

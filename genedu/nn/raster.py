@@ -52,7 +52,7 @@ def known_prefix(known: Tensor, shape: tuple[int, int, int]) -> int:
     if not bool(line[:start].all()):
         raise ValueError(
             "known places must come before all unknown ones in raster order: the lower rows can be drawn given the upper ones, "
-            f"but not the left half given the right; place {int(line.long().argmin())} is unknown, a later one is known"
+            f"but not the right half given the left; place {int(line.long().argmin())} is unknown, a later one is known"
         )
     return start
 

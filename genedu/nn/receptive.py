@@ -22,13 +22,16 @@ def receptive_field(see: Callable[[Tensor], Tensor], x: Tensor, row: int, column
     """(1): f [B, E, H, W] -> [B, H, W, P], real numbers x [B, E, H, W] to try it on -> [H, W].
 
     Raises:
-        ValueError: x is not [B, E, H, W]; the pixel lies outside.
+        ValueError: x is not real numbers [B, E, H, W]; the pixel lies outside.
     """
     if x.dim() != 4 or not (0 <= row < x.shape[2] and 0 <= column < x.shape[3]):
         raise ValueError(f"x must be [B, E, H, W] and hold the pixel, got {list(x.shape)} and ({row}, {column})")
+    if not x.is_floating_point():
+        raise ValueError(f"x must be real numbers, got {x.dtype}: give what is shown of levels, or x.float()")
     x = x.detach().clone().requires_grad_()
     with torch.enable_grad():
         out = see(x)[:, row, column]  # [B, P]
         weights = torch.linspace(1, 2, out.shape[1], device=out.device, dtype=out.dtype)  # no sum that is zero by symmetry
-        (slope,) = torch.autograd.grad((out * weights).sum(), [x], allow_unused=True)
+        total = (out * weights).sum()
+        (slope,) = torch.autograd.grad(total, [x], allow_unused=True) if total.requires_grad else (None,)
     return torch.zeros_like(x[0, 0]) if slope is None else slope.abs().sum((0, 1)).detach()  # eq. (1)

@@ -33,6 +33,9 @@ class WindowNet(nn.Module):
         window: k.
         condition: features of c.
         hidden, layers, embedding, dropout: as of `PixelNet`.
+
+    Raises:
+        ValueError: a window below 0, or images of several channels.
     """
 
     taps: Tensor  # the mask of the first layer, [rows, columns]
@@ -50,6 +53,8 @@ class WindowNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if window < 0 or shape[0] != 1:
+            raise ValueError(f"window must be at least 0 and shape (1, H, W), got {window} and {tuple(shape)}")
         _, height, width = shape
         self.levels, self.up, self.side = levels, min(window, height - 1), min(window, width - 1)
         self.place = nn.Parameter(torch.zeros(hidden, height, width))

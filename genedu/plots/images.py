@@ -42,6 +42,7 @@ def image_rows(
             ax.imshow(image.numpy(), vmin=0, vmax=high or 1.0)
             ax.set(xticks=[], yticks=[])
             ax.grid(False)
+            ax.spines[:].set_visible(False)
     for ax, title in zip(axes[0], titles or [], strict=False):
         ax.set_title(title)
     return figure

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genedu.plots import PALETTE
 
-COLOURS = ["white", PALETTE[0], PALETTE[1], PALETTE[3]]  # seen blue, unseen red, a leak pink
+COLOURS = ["white", PALETTE[0], PALETTE[1], PALETTE[3]]  # seen blue, unseen orange, a leak pink
 WORDS = ["not yet drawn", "seen", "drawn before, but not seen", "seen, though it comes later: a leak"]
 
 

@@ -53,7 +53,7 @@ points("10.1", gan_losses, seed=1)
 # 2. then the generator makes a step down (2), on the samples made of the noise `z_g` `[m, Z]`, against the discriminator *after* its step.
 #
 # `generator` and `discriminator` are `torch.nn.Linear` modules: `[m, Z]` to `[m, F]`, and `[m, F]` to logits `[m, 1]`. Return their weights after the round as a tuple
-# `(generator.weight, generator.bias, discriminator.weight, discriminator.bias)`. Each player moves its own weights, once.
+# `(generator.weight, generator.bias, discriminator.weight, discriminator.bias)`. Each player moves its own weights, once. An earlier round may have left gradients in their `.grad`.
 
 
 # %% nbgrader={"grade": false, "grade_id": "step", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -231,6 +231,7 @@ def test_bad_options(options, words):
         (torch.tensor([0, 1]), r"\[batch, any\]"),
         (torch.zeros(2, 0).long(), "batch >= 1"),
         (torch.zeros(2, 2), "whole numbers"),
+        (torch.zeros(2, 2).byte(), r"symbols of torch.long, got torch.uint8: use x.long"),
     ],
 )
 def test_bad_rows(method, x, words):
@@ -261,6 +262,8 @@ def test_bad_lengths(lengths, words):
         ({"length": 0}, "got 1 and 0"),
         ({"prompt": torch.tensor([0, 1, 2, 0, 1])}, "above 5, got 5"),
         ({"prompt": torch.tensor([3])}, "levels 0 to 2"),
+        ({"prompt": torch.tensor([[1]])}, r"prompt must be \[P\] symbols, at least one, got \[1, 1\]"),
+        ({"prompt": torch.tensor([]).long()}, "prompt must be"),
         ({"temperature": 0.0}, "temperature must be"),
         ({"temperature": math.inf}, "temperature must be"),
     ],

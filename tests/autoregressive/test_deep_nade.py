@@ -330,3 +330,41 @@ def test_bad_requests_for_samples(n, options, words):
 def test_bad_known(known):
     with pytest.raises(ValueError, match="known must be 5 truth values"):
         deep().complete(bits(), known)
+
+
+def test_bytes_are_refused_where_they_would_give_another_number():
+    """In a byte 2 x - 1 is 255 where x is 0. Types with a sign are as good as long."""
+    model, x = deep(), bits()
+    for kind in (torch.int8, torch.int16, torch.int32):
+        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))
+    for call in (model.log_prob, model.loss, lambda x: model.loss_given(x, x > 0)):
+        with pytest.raises(ValueError, match=r"with a sign.*uint8: use x.long"):
+            call(x.byte())
+
+
+@pytest.mark.parametrize("seen", [torch.zeros(5, dtype=torch.bool), torch.zeros(6, 5), torch.zeros(6, 5).long()])
+def test_bad_seen(seen):
+    for call in (deep().logits_given, deep().loss_given):
+        with pytest.raises(ValueError, match=r"seen must be truth values \[6, 5\], as x, got "):
+            call(bits(), seen)
+
+
+def test_an_order_may_be_of_any_type_of_whole_numbers():
+    model, x = deep(), bits()
+    for kind in (torch.int32, torch.float32):
+        assert torch.equal(model.log_prob(x, ORDER.to(kind)), model.log_prob(x, ORDER))
+
+
+def test_sampling_knows_no_dropout_and_leaves_the_mode_alone():
+    model, known = deep(dropout=0.9), torch.tensor([False, False, False, True, False])
+    for draw in (lambda: model.sample(200), lambda: model.complete(bits(200), known)):
+        drawn = []
+        for mode in (False, True):
+            model.train(mode)
+            with seeded(4):
+                drawn.append(draw())
+            assert model.training == mode
+        assert torch.equal(*drawn)
+    with pytest.raises(ValueError, match="temperature"):
+        model.train().sample(2, temperature=0)
+    assert model.training

@@ -361,6 +361,7 @@ def test_bad_steps(x, words):
         (torch.tensor([1, 2]), r"\[2, letters\]"),
         (torch.ones(3, 2).long(), "one row a row of x"),
         (torch.ones(2, 2), "whole numbers"),
+        (torch.ones(2, 2).int(), r"whole numbers \(long\).*int32"),
         (torch.tensor([[1, 4], [1, 1]]), "1 to 3, or 0 for padding; got 4"),
         (torch.tensor([[1, -1], [1, 1]]), "got -1"),
     ],
@@ -396,3 +397,7 @@ def test_bad_samples(options, words):
 def test_bad_lengths():
     with pytest.raises(ValueError, match="lengths must be 1 to 2"):
         HandwritingRNN(2, hidden=4).log_prob(STEP, torch.tensor([0, 1]))
+
+
+def test_the_least_that_can_be_asked_for():
+    assert HandwritingRNN(2, hidden=4).sample(1, length=1).shape == (1, 1, 3)

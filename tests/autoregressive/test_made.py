@@ -281,6 +281,7 @@ def test_equal_models_mixed_are_one_of_them():
     [
         ({"dim": 0}, "dim must be a whole number of at least 1, got 0"),
         ({"hidden": 0}, "hidden must be a whole"),
+        ({"hidden": 2.5}, "hidden must be a whole number of at least 1, got 2.5"),
         ({"hidden": (3, 2.0)}, "hidden must be a whole number of at least 1, got 2.0"),
         ({"order": torch.tensor([0, 1])}, "each of the places 0 to 2 once"),
         ({"order": torch.tensor([0, 1, 1])}, r"got \[0, 1, 1\]"),
@@ -337,3 +338,28 @@ def test_a_mixture_needs_a_model():
 def test_hidden_layers_may_come_as_one_number():
     assert [list(m.shape) for m in masks(MADE(5, 7))] == [[7, 5], [5, 7]]
     assert all(a.shape[0] == b.shape[1] for a, b in pairwise(masks(MADE(5, (7, 8)))))
+
+
+def test_bytes_are_refused_where_they_would_give_another_number():
+    """In a byte 2 x - 1 is 255 where x is 0. Types with a sign are as good as long."""
+    model, x = made(), bits()
+    for kind in (torch.int8, torch.int16, torch.int32):
+        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))
+    for call in (model.log_prob, model.loss, lambda x: model.complete(x, torch.ones(5, dtype=torch.bool))):
+        with pytest.raises(ValueError, match=r"with a sign.*uint8: use x.long"):
+            call(x.byte())
+
+
+def test_sampling_knows_no_dropout_and_leaves_the_mode_alone():
+    model, known = made(dropout=0.9), torch.tensor([False, False, False, True, False])
+    for draw in (lambda: model.sample(200), lambda: model.complete(bits(200), known)):
+        drawn = []
+        for mode in (False, True):
+            model.train(mode)
+            with seeded(4):
+                drawn.append(draw())
+            assert model.training == mode
+        assert torch.equal(*drawn)
+    with pytest.raises(ValueError, match="temperature"):
+        model.train().sample(2, temperature=0)
+    assert model.training

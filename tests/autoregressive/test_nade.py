@@ -253,3 +253,13 @@ def test_it_cannot_start_from_places_in_between(known, late):
 def test_bad_known(known):
     with pytest.raises(ValueError, match="known must be 5 truth values"):
         nade().complete(bits(), known)
+
+
+def test_bytes_are_refused_where_they_would_give_another_number():
+    """In a byte 2 x - 1 is 255 where x is 0. Types with a sign are as good as long."""
+    model, x = nade(), bits()
+    for kind in (torch.int8, torch.int16, torch.int32):
+        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))
+    for call in (model.log_prob, model.loss, lambda x: model.complete(x, torch.ones(5, dtype=torch.bool))):
+        with pytest.raises(ValueError, match=r"with a sign.*uint8: use x.long"):
+            call(x.byte())

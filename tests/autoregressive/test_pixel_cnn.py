@@ -338,6 +338,14 @@ def test_digits_end_between_the_table_of_pixels_and_the_floor():
         ({"head": "gaussian"}, "head must be 'softmax' or 'logistic', got 'gaussian'"),
         ({"channels": 3, "hidden": 16}, "multiples of channels = 3"),
         ({"classes": 2, "prior": torch.ones(3) / 3}, r"prior must be \[2\]"),
+        ({"classes": -1}, "classes must be a whole number of at least 1, or None, got -1"),
+        ({"classes": 2.5}, "classes must be"),
+        ({"size": 8.0}, "height must be a whole number of at least 1, got 8.0"),
+        ({"levels": 1, "head": "logistic"}, "levels must be at least 2 with the head 'logistic'"),
+        ({"kernel": 1}, "kernel must be at least 3, got 1"),
+        ({"kernel": 1, "gated": False}, "kernel must be at least 3, got 1"),
+        ({"dropout": math.nan}, "dropout must be at least 0 and below 1, got nan"),
+        ({"dropout": 1.0}, "dropout must be"),
     ],
 )
 def test_bad_options(options, words):
@@ -348,9 +356,46 @@ def test_bad_options(options, words):
 @pytest.mark.parametrize("method", ["log_prob", "logits", "loss", "predict_proba", "log_joint"])
 def test_bad_images(method):
     call = getattr(cnn(3, (2, 2), classes=2), method)
-    for x, words in [(LEVELS[:, 0], r"\[batch, 1, 2, 2\]"), (LEVELS.float(), "whole numbers"), (LEVELS + 1, "levels 0 to 2")]:
+    for x, words in [
+        (LEVELS[:, 0], r"\[batch, 1, 2, 2\] with batch >= 1, got \[20, 2, 2\]"),  # as it came, not as it is with each class
+        (LEVELS[0, 0, 0, 0], r"\[batch, 1, 2, 2\]"),
+        (LEVELS.float(), "whole numbers"),
+        (LEVELS + 1, "levels 0 to 2"),
+    ]:
         with pytest.raises(ValueError, match=words):
             call(x)
+
+
+@pytest.mark.parametrize("options", [{}, {"head": "logistic"}, {"classes": 2}, {"gated": False}])
+def test_levels_may_be_of_any_type_of_whole_numbers(options):
+    model = cnn(3, (2, 2), **options)
+    known = torch.tensor([[True, True], [False, False]])
+    for kind in (torch.int32, torch.uint8):
+        x = LEVELS.to(kind)
+        assert torch.equal(model.log_prob(x), model.log_prob(LEVELS)) and torch.equal(model.logits(x), model.logits(LEVELS))
+        with seeded(3):
+            drawn = model.complete(x, known)
+        with seeded(3):
+            assert torch.equal(drawn.long(), model.complete(LEVELS, known))
+
+
+def test_an_error_leaves_the_mode_alone():
+    model, known = cnn(3, (2, 2), dropout=0.5).train(), torch.tensor([[True, True], [False, False]])
+    for call in (partial(model.sample, 2), partial(model.complete, LEVELS, known)):
+        with pytest.raises(ValueError, match="temperature must be"):
+            call(temperature=0.0)
+        assert model.training and model.net.layers[0].dropout.training
+
+
+def test_the_class_of_what_is_known_is_guessed_without_dropout():
+    """All is known, so nothing but the class is drawn: the same class in both modes under one seed."""
+    model, seen = cnn(3, (2, 2), classes=2, dropout=0.9), []
+    model.draw = lambda x, start, y, *_: seen.append(y)
+    for mode in (False, True):
+        with seeded(5):
+            model.train(mode).complete(LEVELS, torch.ones(2, 2, dtype=torch.bool))
+        assert model.training == mode
+    assert torch.equal(*seen)
 
 
 def test_bad_labels_and_numbers():

@@ -147,6 +147,8 @@ def test_a_known_source_is_reached_and_not_passed(cell):
         ({"size": 0}, "height must be"),
         ({"embedding": 0}, "embedding must be"),
         ({"kernel": 4}, "odd whole"),
+        ({"size": 8.0}, "height must be"),
+        ({"dropout": math.nan}, "dropout must be at least 0 and below 1, got nan"),
         ({"first": 1}, "at least 3"),
         ({"cell": "gru"}, "cell must be 'row' or 'diagonal', got 'gru'"),
     ],
@@ -170,3 +172,17 @@ def test_bad_numbers():
         rnn().sample(0)
     with pytest.raises(ValueError, match="temperature must be"):
         rnn().sample(1, temperature=-1.0)
+
+
+def test_an_error_leaves_the_mode_alone():
+    model = rnn(dropout=0.5).train()
+    with pytest.raises(ValueError, match="temperature must be"):
+        model.sample(1, temperature=0.0)
+    assert model.training
+
+
+@CELLS
+def test_levels_may_be_of_any_type_of_whole_numbers(cell):
+    model, x = rnn(cell), torch.randint(3, (4, 1, 2, 2))
+    for kind in (torch.int32, torch.uint8):
+        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))

@@ -61,9 +61,13 @@ def test_the_baseline_sees_earlier_frames_alone():
 
 
 def test_how_far_it_sees():
-    """As the docstring says: of the own frame, 3 + layers rows up and 2 + layers columns aside; of frame t - k, 3 + k around."""
+    """As the docstring says: of the own frame, 3 + layers rows up and 2 + layers columns aside; of frame t - k, 3 + k around
+    and what the decoder adds."""
     own = seen(network(size=11, layers=1, hidden=3), 1, (0, 5, 5))[0].nonzero()
     assert own[:, 0].min() == 5 - 4 and own[:, 1].min() == 5 - 3 and own[:, 1].max() == 5 + 3
+    before = seen(network(size=13, layers=2, hidden=3), 2, (1, 7, 6))[0].nonzero()
+    assert (before[:, 0].min(), before[:, 0].max()) == (7 - (3 + 1 + 2), 7 + (3 + 1))
+    assert (before[:, 1].min(), before[:, 1].max()) == (6 - (3 + 1 + 1), 6 + (3 + 1 + 1))
     baseline = seen(network(size=13, layers=1, hidden=3, within=False), 3, (2, 6, 6))
     for k in (1, 2):
         rows = baseline[2 - k].nonzero()
@@ -174,5 +178,15 @@ def test_bad_videos():
         model.sample(2, frames=3, given=x)
     with pytest.raises(ValueError, match=r"given must be \[3, fewer than 5"):
         model.sample(3, frames=5, given=x)
+    for given in (x[:, 0], x[:, :0]):
+        with pytest.raises(ValueError, match=r"given must be \[2, fewer than 5, ..\], at least one frame, got"):
+            model.sample(2, frames=5, given=given)
     with pytest.raises(ValueError, match="temperature must be finite"):
         model.sample(2, frames=1, temperature=0)
+
+
+@BOTH
+def test_levels_may_be_of_any_type_of_whole_numbers(within):
+    model, x = network(within=within), videos(2, 3)
+    for kind in (torch.int32, torch.uint8):
+        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))

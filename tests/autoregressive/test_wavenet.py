@@ -248,11 +248,18 @@ def test_bad_sounds_and_labels():
         plain.predict_proba(x)
     with pytest.raises(ValueError, match="levels 0 to 3"):
         classes.predict_proba(x - 5)
-    for y in (torch.zeros(2).long(), torch.zeros(3), torch.zeros(3, 1).long()):
-        with pytest.raises(ValueError, match=r"y must be classes \[3\]"):
+    for y in (torch.zeros(2).long(), torch.zeros(3), torch.zeros(3, 1).long(), torch.zeros(3).bool(), torch.zeros(3).byte()):
+        with pytest.raises(ValueError, match=rf"y must be classes \[3\], whole numbers, got .*{y.dtype}"):
             classes.log_prob(x, y)
     with pytest.raises(ValueError, match="classes 0 to 1; got 2"):
         classes.log_prob(x, torch.tensor([0, 2, 1]))
+
+
+def test_levels_may_be_of_any_type_of_whole_numbers():
+    model, x = wavenet(4, 2, 1, hidden=3, classes=2), levels(3, 6, 4)
+    for kind in (torch.int32, torch.uint8):
+        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))
+        assert torch.equal(model.predict_proba(x.to(kind)), model.predict_proba(x))
 
 
 def test_bad_samples():

@@ -61,16 +61,30 @@ def test_a_pause_between_prints_does_not_cut_the_text(pair):
     assert [o.text for o in nbformat.read(pair.with_suffix(".ipynb"), 4).cells[2].outputs] == ["0\n1\n2\n"]
 
 
-def test_the_picture_of_an_unchanged_cell_is_kept_and_a_changed_text_is_not(pair):
+def with_old_picture(pair, text):
+    """The stored notebook, its last cell with a picture of an earlier run, the one above with this text."""
     path = pair.with_suffix(".ipynb")
     notebook = nbformat.read(path, 4)
     notebook.cells[3].outputs[0].data["image/png"] = "b2xk"
-    notebook.cells[2].outputs[0].text = "stale\n"
+    notebook.cells[2].outputs[0].text = text
     nbformat.write(notebook, path)
+    return path
+
+
+def test_the_picture_of_an_unchanged_cell_is_kept(pair):
+    path = with_old_picture(pair, "one\n")
     sync.sync(pair)
-    notebook = nbformat.read(path, 4)
-    assert notebook.cells[3].outputs[0].data["image/png"] == "b2xk"
-    assert notebook.cells[2].outputs[0].text == "one\n"
+    assert nbformat.read(path, 4).cells[3].outputs[0].data["image/png"] == "b2xk"
+
+
+@pytest.mark.parametrize("change", ["the text above", "the source above", "something that no cell shows"])
+def test_an_old_picture_goes_where_something_above_it_changed(pair, change):
+    path = with_old_picture(pair, "stale\n" if change == "the text above" else "one\n")
+    if change == "the source above":
+        pair.write_text(PY.replace('print("one")', 'x = "one"\nprint(x)'))
+    sync.sync(pair, fresh=change == "something that no cell shows")
+    cells = nbformat.read(path, 4).cells
+    assert "image/png" not in cells[3].outputs[0].data and cells[2].outputs[0].text == "one\n"
 
 
 def test_a_pair_that_drifted_is_found(pair):

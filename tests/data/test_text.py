@@ -140,6 +140,8 @@ def test_the_english_is_the_page_in_three_parts():
         (lambda: markov_text(3, sizes=(1, 0, 1)), "at least 1"),
         (lambda: markov_text(3, contrast=-1.0), "contrast must be"),
         (lambda: markov_text(3, contrast=math.inf), "contrast must be"),
+        (lambda: markov_text(3, contrast=math.nan), "contrast must be"),
+        (lambda: markov_text(3, contrast=100.0), "contrast must be 0 to 10, got 100.0"),
         (lambda: SMALL.sample(0, 3), "at least 1"),
         (lambda: SMALL.sample(1, 0), "at least 1"),
         (lambda: SMALL.entropy(0), "length must be at least 1, got 0"),

@@ -313,6 +313,8 @@ def test_single_precision_models_are_fitted_in_double():
     [
         ({"init": "random"}, "init must be 'kmeans\\+\\+', 'current' or a tensor of means, got 'random'"),
         ({"init": torch.zeros(2, 3)}, r"init must be means \[4, 3\], got \[2, 3\]"),
+        ({"init": torch.full((4, 3), math.nan)}, "init must be means.*all must be finite"),
+        ({"init": torch.full((4, 3), math.inf)}, "init must be means.*all must be finite"),
         ({"max_iter": -1}, "max_iter must be a whole number"),
         ({"max_iter": 1.5}, "max_iter must be a whole number"),
         ({"tol": -1.0}, "both at least 0"),

@@ -177,6 +177,8 @@ def test_a_constant_added_to_f_changes_nothing():
         ({"low": -math.inf}, "both finite"),
         ({"dim": 0}, "at least 1"),
         ({"steps": 0}, "at least 1"),
+        ({"steps": 1.5}, "whole numbers of at least 1, got 2 and 1.5"),
+        ({"dim": 2000}, r"200\^2000 = .*e\+4602 evaluations of the network"),
         ({"dim": 64}, r"200\^64 = .*e\+147 evaluations of the network, more than 4194304: that is the normalisation problem"),
     ],
 )
@@ -194,11 +196,31 @@ def test_bad_rows():
     with pytest.raises(ValueError, match=r"x must lie in the box \[-2, 2\]\^2.*got 2.5"):
         model.loss(torch.tensor([[0.0, 2.5]]))
     assert torch.isfinite(model.loss(torch.tensor([[-2.0, 2.0]])))
+    for net, got in ((nn.Linear(2, 2), r"\[3, 2\]"), (nn.Sequential(nn.Linear(2, 1), nn.Flatten(0)), r"\[3\]")):
+        with pytest.raises(ValueError, match=rf"net must return \[batch, 1\] = \[3, 1\], got {got}"):
+            EnergyModel(net, steps=10).unnormalised_log_prob(torch.zeros(3, 2))
+
+
+def test_an_energy_may_be_fixed():
+    class Flat(nn.Module):
+        def forward(self, x):
+            return torch.full_like(x[:, :1], 7.0)
+
+    close(EnergyModel(Flat(), steps=10).log_prob(torch.zeros(1, 2)), torch.tensor([-math.log(16.0)]), 1e-5)
+
+
+def test_rows_may_be_of_another_precision():
+    model = EnergyModel(steps=10)
+    x = torch.tensor([[0, 1], [-1, 2]])
+    for other in (x, x.double()):
+        close(model.log_prob(other), model.log_prob(x.float()), 0)
 
 
 def test_bad_rbm():
     with pytest.raises(ValueError, match=r"\[V, H\], \[V\] and \[H\]"):
         rbm_log_normaliser(torch.zeros(3, 2), torch.zeros(2), torch.zeros(3))
+    with pytest.raises(ValueError, match="take 1 to 20 visible units"):
+        rbm_log_normaliser(torch.zeros(0, 1), torch.zeros(0), torch.zeros(1))
     with pytest.raises(ValueError, match=r"2\^21 terms"):
         rbm_log_normaliser(torch.zeros(21, 1), torch.zeros(21), torch.zeros(1))
     assert rbm_log_normaliser(torch.zeros(2, 0), torch.zeros(2), torch.zeros(0)).item() == pytest.approx(2 * math.log(2))

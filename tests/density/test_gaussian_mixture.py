@@ -261,6 +261,7 @@ def test_gradient_steps_keep_equal_components_equal(covariance):
         ({"shrinkage": math.inf}, "shrinkage must be finite"),
         ({"shrinkage": 0.1}, r"shrinkage needs a target, a symmetric covariance \[3, 3\]"),
         ({"shrinkage": 0.1, "target": torch.eye(2)}, "needs a target"),
+        ({"shrinkage": 0.1, "target": torch.full((3, 3), math.inf)}, "needs a target"),
         ({"target": torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 1]])}, "symmetric"),
     ],
 )

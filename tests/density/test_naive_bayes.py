@@ -381,3 +381,12 @@ def test_an_undefined_posterior_and_endless_weights_are_refused():
         model.predict_proba(torch.tensor([[0, 0], [1, 0]]))
     with pytest.raises(ValueError, match="laplace > 0"):
         model.logit_weights()
+
+
+def test_a_variance_beyond_the_precision_is_refused():
+    x, y = torch.tensor([[0.0], [1.0], [2.0], [4.0]]), torch.tensor([0, 0, 1, 1])
+    model = NaiveBayes(kind="gaussian")
+    with pytest.raises(ValueError, match="variances must be finite: use smaller units, or double precision"):
+        model.fit(1e20 * x, y)
+    assert model.log_prior.numel() == 0, "it is not fitted by half"
+    assert NaiveBayes(kind="gaussian").fit(1e20 * x.double(), y).log_prob(1e20 * x.double()).isfinite().all()

@@ -202,6 +202,12 @@ WRONG = {
             "as mathematicians convolve",
             "kernel mirrored",
         ),
+        "horizontal stack over both": Wrong(
+            STACKS + "down = pad(v, (0, 0, 1, 0))[:, :, :-1]\n"
+            "return down + conv2d(pad(x + down.mean(1, keepdim=True), (q, 0)), horizontal)[..., :-1]",
+            "right alone, both together",
+            "stacks mixed",
+        ),
         "zeros not cut off": Wrong(
             STACKS + "return pad(v, (0, 0, 1, 0)) + pad(u, (0, 0, 0, 1))", "shape [2, 3, 6, 7]", "wrong shape"
         ),
@@ -383,7 +389,7 @@ def test_every_mistake_that_the_checks_of_a_question_know_is_tried(question, mod
     text = Path(module.__file__).read_text()
     known = set(re.findall(r'Mistake\(\s*"([^"]+)"', text)) - {"not yet"} | {name for name, _ in leaky_nets.CONFUSED.values()}
     known -= {name for name, _ in leaky_nets.CONFUSED.values()} if question != "04.4" else set()
-    assert len(known) == {"04.2": 19, "04.3": 23, "04.4": 19}[question]
+    assert len(known) == {"04.2": 20, "04.3": 23, "04.4": 19}[question]
     assert known <= {case.mistake for case in WRONG[question].values()}
 
 

@@ -248,6 +248,9 @@ WRONG = {
         "upside down": Wrong(
             mu_law(level="K - 1 - (K * (f + 1) / 2).floor().long().clamp(max=K - 1)"), "the upper levels", "upside down"
         ),
+        "eight bits": Wrong(
+            mu_law(level="(K * (f + 1) / 2).floor().clamp(max=K - 1).to(torch.uint8)"), "begin again at 0", "too few bits"
+        ),
         "f itself": Wrong(mu_law(level="f"), "still to be cut", "f returned"),
         "zeros": Wrong(mu_law(level="(0 * x).long()"), "0.001 and 1", ""),
         "real numbers": Wrong(
@@ -459,6 +462,10 @@ WRONG = {
         "density, then its logarithm": Wrong(pen(step="(weight + normal).exp().sum(1).log()"), "in what else", "underflow"),
         "small number added": Wrong(
             pen(step="((weight + normal).exp().sum(1) + 1e-30).log()"), "is anything added", "density clamped"
+        ),
+        "logarithm of the softmax": Wrong(pen(weight="logits.softmax(1).log()"), "a weight of e^-2000 is 0", "weight underflows"),
+        "softmax and a small number": Wrong(
+            pen(weight="(logits.softmax(1) + 1e-12).log()"), "is anything added", "density clamped"
         ),
         "rest clamped": Wrong(
             pen(front="-math.log(2 * math.pi) - sigma.log().sum(2) - rest.clamp(min=1e-3).log() / 2"), "for rho near 1", ""

@@ -73,6 +73,11 @@ WRONG = {
         ),
         "another sign for the decoder": Wrong(PCA + "return axes.T, -axes, mean", "rows on a line", ""),
         "axes exchanged": Wrong(PCA + "return axes, axes.T, mean", "A must be a tensor of shape [2, 5]", "wrong shape"),
+        "no more axes than rows": Wrong(
+            PCA + "v = torch.linalg.svd(away, full_matrices=False).Vh[:q]\nreturn v, v.T, mean",
+            "A must be a tensor of shape [5, 6]",
+            "wrong shape",
+        ),
         "one for both": Wrong(PCA + "return axes, mean", "it must return (A, B, m)", "wrong type"),
         "the mean of each row": Wrong(PCA + "return axes.T, axes, x.mean(1)", "m must be a tensor of shape [5]", "wrong shape"),
         "by cholesky": Wrong(PCA + "return torch.linalg.cholesky(x), axes, mean", "raises", "raises"),
@@ -115,6 +120,11 @@ WRONG = {
             "return torch.linalg.solve(p + eye / sigma**2, (mean @ p + y / sigma**2).T).T",
             "which matrix need be inverted",
             "S inverted",
+        ),
+        "always three pixels": Wrong(
+            "blurred = covariance + sigma**2 * torch.eye(3)\nreturn y - sigma**2 * (y - mean) @ torch.linalg.inv(blurred)",
+            "raises RuntimeError",
+            "raises",
         ),
         "half way": Wrong(GAUSS + "return y + 0.5 * sigma**2 * score", "by hand", ""),
         "columns": Wrong(GAUSS + "return (y + sigma**2 * score).T", "shape [6, 3]", "wrong shape"),
@@ -170,6 +180,8 @@ GOOD = {
     },
     "06.2": {
         "gain": GAUSS + "return mean + away @ torch.linalg.inv(blurred) @ covariance",
+        "row by row": "k = covariance @ torch.linalg.pinv(covariance + sigma**2 * torch.eye(len(mean)))\n"
+        "return torch.stack([mean + k @ (row - mean) for row in y])",
         "eigenvectors": "w, u = torch.linalg.eigh(covariance)\nreturn mean + (y - mean) @ u * (w / (w + sigma**2)) @ u.T",
     },
     "06.3": {

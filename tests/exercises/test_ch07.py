@@ -183,6 +183,7 @@ WRONG = {
             "torch's global generator",
             "own generator",
         ),
+        "mu of the batch": Wrong(DRAW + "return mu.mean(0) + sigma * eps", "z does not follow each", "rows mixed"),
         "cut off": Wrong(DRAW + "return z.detach()", "is cut off from mu and from log_sigma", "cut off"),
         "sample for rsample": Wrong(
             "return torch.distributions.Normal(mu, log_sigma.exp()).sample()", "is cut off from mu and from", "cut off"
@@ -330,6 +331,9 @@ WRONG = {
             "lost where images lie far apart",
             "one shift for all",
         ),
+        "largest joint density taken out": Wrong(
+            IWAE + "top = log_joint.amax(0)\nreturn (w - top).exp().mean(0).log() + top", "the largest log weight", "overflow"
+        ),
         "small number added": Wrong(IWAE + "return (w.exp().mean(0) + 1e-12).log()", "too good a bound", "clamped"),
         "clamped": Wrong(IWAE + "w = w.clamp(min=-80)\nreturn w.logsumexp(0) - math.log(K)", "too good a bound", "clamped"),
         "few draws": Wrong(IWAE + "w = w[:50]\nreturn w.logsumexp(0) - math.log(len(w))", "wrong for large ones", ""),
@@ -391,6 +395,7 @@ GOOD = {
     "07.2": {
         "rsample": "return torch.distributions.Normal(mu, log_sigma.exp()).rsample()",
         "row by row": "return torch.stack([m + s.exp() * torch.randn(len(m)) for m, s in zip(mu, log_sigma)])",
+        "in double precision": "return mu.double() + log_sigma.double().exp() * torch.randn(mu.shape).double()",
         "noise turned": "return mu - torch.randn(mu.shape) * log_sigma.exp()",
     },
     "07.3": {
@@ -425,7 +430,7 @@ def test_another_right_answer_passes(question, answer):
 
 
 @pytest.mark.parametrize(
-    ("question", "module", "many"), [("07.2", posterior_draws, 20), ("07.4", importance_bounds, 24), ("07.5", grey_runs, 17)]
+    ("question", "module", "many"), [("07.2", posterior_draws, 21), ("07.4", importance_bounds, 25), ("07.5", grey_runs, 17)]
 )
 def test_every_mistake_that_the_checks_of_a_question_know_is_tried(question, module, many):
     known = set(re.findall(r'Mistake\(\s*"([^"]+)"', Path(module.__file__).read_text())) - {"not yet"}

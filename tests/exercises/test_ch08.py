@@ -59,6 +59,9 @@ WRONG = {
         "products in double precision": Wrong(
             LOGS + "w = n.double() * L.double().exp()\nreturn w / w.sum()", "exp of them is 0", "underflow"
         ),
+        "best of the old ones taken out": Wrong(
+            LOGS + "w = n * (L - scores.max()).exp()\nreturn w / w.sum()", "nan or infinite somewhere", "not finite"
+        ),
         "clamped": Wrong(LOGS + "return (n.log() + L.clamp(-500, 500)).softmax(0)", "have they been cut off", "clamped"),
         "small number": Wrong(
             LOGS + "w = n * L.clamp(max=500).exp() + 1e-300\nreturn w / w.sum()",
@@ -134,6 +137,9 @@ WRONG = {
         "entropy": Wrong(JOINT + "return r, torch.special.entr(r).sum(1)", "an outlier need not cause", "entropy"),
         "mean bound": Wrong(JOINT + "return r, -(share.exp() * bound).sum(1)", "densities that add up", "weighted bounds"),
         "likelihood": Wrong(JOINT + "return r, joint.exp().sum(1)", "the score is in nats", "no logarithm"),
+        "always four draws": Wrong(
+            JOINT + "return r, -(share + log_w.logsumexp(2) - math.log(4)).logsumexp(1)", "what is left of eq. (4)", ""
+        ),
         "half": Wrong(JOINT + "return r, score / 2", "what is left of eq. (4)", ""),
         "mean score": Wrong(JOINT + "return r, score.mean()", "score must be a tensor of shape [5]", "wrong shape"),
         "r only": Wrong(JOINT + "return r", "it must return (r, score)", "wrong type"),

@@ -41,6 +41,15 @@ def down(loss, weights, lr=lr):
 done = (generator.weight, generator.bias, discriminator.weight, discriminator.bias)
 """
 STEP_D = "down(loss_d(generator(z_d).detach()), d)\n"
+
+
+def cleared(name: str) -> str:
+    """The step with two optimisers, of which only this one clears its gradients."""
+    optimisers = "for_d, for_g = (torch.optim.SGD(net.parameters(), lr=lr) for net in (discriminator, generator))\n"
+    step_d = "loss_d(generator(z_d).detach()).backward()\nfor_d.step()\n"
+    return f"{ROUND}{optimisers}{name}.zero_grad()\n{step_d}loss_g().backward()\nfor_g.step()\nreturn done"
+
+
 STEP_G = "down(loss_g(), g)\n"
 DENSITIES = """
 log_p = -0.5 * ((x - mean_p) / sigma_p) ** 2 - math.log(sigma_p)
@@ -140,6 +149,7 @@ WRONG = {
             """
             for_d = torch.optim.SGD(discriminator.parameters(), lr=lr)
             for_g = torch.optim.SGD(generator.parameters(), lr=lr)
+            for_d.zero_grad()
             for_g.zero_grad()
             (softplus(-discriminator(x)).mean() + softplus(discriminator(generator(z_d))).mean()).backward()
             for_d.step()
@@ -150,6 +160,8 @@ WRONG = {
             "has reached G",
             "no detach",
         ),
+        "D's gradient is not cleared": Wrong(cleared("for_g"), "left in D's .grad", "old gradient, D"),
+        "G's gradient is not cleared": Wrong(cleared("for_d"), "left in G's .grad", "old gradient, G"),
         "one optimiser": Wrong(
             ROUND + "down(loss_d(generator(z_d)), g + d)\n" + STEP_G + "return done",
             "who moves when",

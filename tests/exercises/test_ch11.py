@@ -118,6 +118,9 @@ WRONG = {
         "pools of D": Wrong(
             but("(nn.MaxPool2d, nn.AvgPool2d, nn.Upsample)", "nn.Upsample"), "without a stride", "resizing overlooked"
         ),
+        "average pools not looked for": Wrong(
+            but("nn.AvgPool2d, nn.Upsample", "nn.Upsample"), "without a stride", "resizing overlooked"
+        ),
         "dense in D only": Wrong(but("g[1:] + d[:-1]", "d[:-1]"), "dense layer between", "dense layer overlooked"),
         "norm in G only": Wrong(but("g[:-1] + d[1:-1])", "g[:-1])"), "look behind each one", "missing norm overlooked"),
         "G's end only": Wrong(

@@ -128,12 +128,20 @@ WRONG = {
         "no module": Wrong(
             "def Judge(dim, classes, hidden):\n    return lambda x, y: x[:, 0]", "it must be a torch.nn.Module", "wrong type"
         ),
+        "always three classes": Wrong(
+            module(pair="torch.cat([x, one_hot(y, 3).to(x.dtype)], 1)"), "raises RuntimeError", "raises"
+        ),
     },
     "12.3": {
         "mean over features": Wrong(
             "return (real.detach().mean(0) - fake.mean(0)).square().mean()", "F features are added up", "mean over features"
         ),
         "distance": Wrong("return (real.detach().mean(0) - fake.mean(0)).norm()", "that is the distance", "root taken"),
+        "huber": Wrong(
+            "return 2 * torch.nn.functional.smooth_l1_loss(fake.mean(0), real.detach().mean(0), reduction='sum')",
+            "take F = 1",
+            "",
+        ),
         "half": Wrong("return (real.detach().mean(0) - fake.mean(0)).square().sum() / 2", "has no 1/2", "halved"),
         "absolute": Wrong("return (real.detach().mean(0) - fake.mean(0)).abs().sum()", "absolute values", "absolute values"),
         "difference": Wrong("return (real.detach().mean(0) - fake.mean(0)).sum()", "cancels one above", "difference summed"),

@@ -55,6 +55,9 @@ WRONG = {
             "need not be counted",
             "entropy counted",
         ),
+        "as many categories as came": Wrong(
+            READ + "return told.mean() + math.log(int(c.max()) + 1)", "not how many came", "categories counted"
+        ),
         "log of softmax": Wrong(
             READ + "return logits.exp().div(logits.exp().sum(1, keepdim=True))[torch.arange(n), c].log().mean() + H",
             "at logits of +-10000",

@@ -1,5 +1,6 @@
 """Oracles for the warm-up: the line itself, and a run that was cut and goes on as if it had not been."""
 
+import math
 from functools import partial
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_vae_ends_with_the_loss_of_the_bound():
 # errors ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("share", "to"), [(0.0, 1.0), (1.0, 1.0), (-0.5, 1.0), (0.5, -1.0)])
+@pytest.mark.parametrize(("share", "to"), [(0.0, 1.0), (1.0, 1.0), (-0.5, 1.0), (0.5, -1.0), (0.5, math.inf)])
 def test_bad_options(share, to):
     with pytest.raises(ValueError, match="share must be above 0 and below 1"):
         warm_up(Weighted(), share, to=to)
@@ -91,3 +92,8 @@ def test_bad_options(share, to):
 def test_the_weight_may_end_at_zero():
     model = VAE(2)
     assert warm_up(model, to=0.0)(0.5) == 1.0 and model.beta == 0
+
+
+def test_a_model_without_a_weight_is_told_so():
+    with pytest.raises(ValueError, match=r"model must have a weight beta.*got Linear"):
+        warm_up(nn.Linear(1, 1))

@@ -214,3 +214,18 @@ def test_bad_options_say_what_must_hold():
         Autoencoder(2).decode(torch.zeros(1, 3))
     with pytest.raises(ValueError, match=r"\[batch, code\] = \[1, 2\], got \[1, 64\]"):
         Autoencoder(2, encoder=nn.Flatten()).encode(torch.zeros(1, 1, 8, 8))
+    with pytest.raises(ValueError, match=r"decoder must return 6 rows of 4 numbers, got \[6, 2\]"):
+        Autoencoder(2, shape=(1, 2, 2), decoder=nn.Linear(2, 2)).decode(torch.zeros(6, 2))
+
+
+def test_a_decoder_may_give_its_numbers_in_any_shape_and_layout():
+    turned = nn.Sequential(nn.Linear(2, 6), nn.Unflatten(1, (2, 3)), Turn())
+    x = Autoencoder(2, shape=(1, 2, 3), decoder=turned).decode(torch.ones(4, 2))
+    torch.testing.assert_close(x.flatten(1), turned(torch.ones(4, 2)).flatten(1))
+
+
+class Turn(nn.Module):
+    """Its output does not lie row by row in memory."""
+
+    def forward(self, x):
+        return x.transpose(1, 2)

@@ -248,6 +248,8 @@ def test_defaults_work_on_digits():
         ({"levels": 1}, "levels must be"),
         ({"beta": -1.0}, "beta, free_bits must"),
         ({"free_bits": -0.5}, "beta, free_bits must"),
+        ({"beta": math.nan}, "beta, free_bits must"),
+        ({"free_bits": math.nan}, "beta, free_bits must"),
         ({"shape": (3, 2, 2)}, r"\(1, H, W\)"),
     ],
 )
@@ -278,7 +280,20 @@ def test_bad_calls():
         model().sample(0)
     with pytest.raises(ValueError, match=r"z \[n, 2\]"):
         model().sample(3, torch.zeros(3, 1).double())
+    made = model().train()
     with pytest.raises(ValueError, match="temperature"):
-        model().sample(3, temperature=0.0)
+        made.sample(3, temperature=0.0)
+    assert made.training, "it is refused before anything is changed"
     with pytest.raises(ValueError, match="encoder must return"):
         model(encoder=nn.Sequential(nn.Flatten(), nn.Linear(4, 3))).elbo(BITS)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+@pytest.mark.parametrize("window", [0, 1, None])
+def test_levels_may_be_of_any_whole_type(window, dtype):
+    made = model(window=window)
+    for score in (made.elbo, made.loss, lambda x: made.log_prob_bound(x, 2)):
+        with seeded(1):
+            whole = score(BITS)
+        with seeded(1):
+            torch.testing.assert_close(score(BITS.to(dtype)), whole)

@@ -241,3 +241,26 @@ def test_numbers_that_make_no_sense():
     for c in ([0, 4], [-1, 0]):
         with pytest.raises(ValueError, match="c must be slots 0 to 3"):
             gibbs_sweep(torch.tensor(c), predictive, 1.0, slots=4)
+
+
+@pytest.mark.parametrize("sweep", [gibbs_sweep, metropolis_sweep])
+def test_scores_that_make_no_sense(sweep):
+    c = torch.tensor([0, 1, 1])
+    for scores, words in (
+        (torch.zeros(()), r"each of 3 slots, got \[\]"),
+        (torch.zeros(3, 1), r"each of 3 slots, got \[3, 1\]"),
+        (torch.zeros(2), r"each of 3 slots, got \[2\]"),
+        (torch.tensor([0.0, math.nan, 0.0]), "below plus infinity.*got nan"),
+        (torch.tensor([0.0, math.inf, 0.0]), "below plus infinity.*got inf"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            sweep(c, lambda i, _, scores=scores: scores, 1.0, slots=3)
+    assert c.tolist() == [0, 1, 1], "the rows stay where they were"
+    assert sweep(c, lambda i, _: torch.tensor([0.0, 0.0, -math.inf]), 1.0, slots=3).max() < 2, "what is impossible is no error"
+
+
+def test_slots_may_be_bytes():
+    """The scorer is told the row that stands outside by -1, which a byte does not have."""
+    seen = []
+    gibbs_sweep(torch.tensor([0, 1, 1], dtype=torch.uint8), lambda i, c: seen.append(c[i].item()) or torch.zeros(2), 1.0, slots=2)
+    assert seen == [-1, -1, -1]

@@ -9,7 +9,7 @@ from torch import nn
 from genedu.core import seeded
 from genedu.fit import Adam, fit
 from genedu.latent import VAE, InfiniteVAE, crp_log_prob
-from genedu.latent.infinite_fit import bury, far_apart, hard_rows, score, trainer
+from genedu.latent.infinite_fit import SWEEPS, begin, bury, far_apart, hard_rows, score, trainer
 
 with seeded(8):
     CORNERS = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
@@ -159,3 +159,35 @@ def test_a_temper_of_zero_leaves_the_prior_alone_to_decide():
         part.decoder[2].bias.data = CORNERS[k].clone()
     history = model.fit_gibbs(X, 1, start=KIND, newcomers=0, lr=1e-12, progress=False)
     assert history.watched["moved"][0] == 0
+
+
+def test_the_temper_is_asked_for_each_share_of_the_run_and_scales_the_scores(monkeypatch):
+    tables, asked = [], []
+
+    def stay(c, score, alpha, *, slots):
+        tables.append(torch.stack([score(i, c) for i in range(len(c))]))
+        return c
+
+    monkeypatch.setitem(SWEEPS, "gibbs", stay)
+    for temper in (None, lambda t: asked.append(t) or 0.25):
+        with seeded(0):
+            model = InfiniteVAE(1.0, build=small, components=3)
+        model.fit_gibbs(X, 4, start=KIND, warm_up=1, passes=0, temper=temper, progress=False)
+    torch.testing.assert_close(tables[4], 0.25 * tables[0])
+    assert asked == [0, 0.25, 0.5, 0.75]
+
+
+def test_a_second_run_starts_from_responsibilities():
+    """(5) of infinite_vae.py; components that score alike are chosen by their weights alone."""
+    with seeded(0):
+        model = InfiniteVAE(1.0, build=small, components=2)
+    model.components[1].load_state_dict(model.components[0].state_dict())
+    for part in model.components:
+        nn.init.zeros_(part.decoder[0].weight)  # x does not depend on z: nor do scores, where q is the prior
+        nn.init.zeros_(part.encoder[3].weight)
+        nn.init.zeros_(part.encoder[3].bias)
+    model.take(list(model.components), (torch.arange(60) >= 54).long())
+    c = begin(model, X.repeat(50, 1, 1, 1), None, 2, first=False)
+    assert c.double().mean().item() == pytest.approx(0.1, abs=5 * math.sqrt(0.1 * 0.9 / 3000))
+    model.components[1].decoder[2].bias.data += 100.0
+    assert (begin(model, X, None, 2, first=False) == 0).all(), "a component that explains no row gets none"

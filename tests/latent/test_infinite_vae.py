@@ -323,6 +323,12 @@ def test_bad_options(alpha, components):
         ({"how": "slice"}, r"how must be one of \['gibbs', 'metropolis'\], got 'slice'"),
         ({"sweeps": -1}, "must be at least 0"),
         ({"newcomers": -1}, "must be at least 0"),
+        ({"newcomers": 1.5}, "all others whole; got 2, 1.5"),
+        ({"sweeps": 1.5}, "all others whole; got 1.5"),
+        ({"passes": math.inf}, "passes finite"),
+        ({"passes": math.nan}, "passes finite"),
+        ({"temper": lambda t: math.nan}, "temper must give factors of at least 0 and finite, got nan at 0"),
+        ({"temper": lambda t: -1.0}, "got -1.0 at 0"),
         ({"samples": 0}, "at least 1"),
         ({"x": BLOBS[:0]}, "at least 1"),
         ({"start": torch.zeros(3, dtype=torch.long)}, "start must be a component for each of 60 rows"),
@@ -349,6 +355,8 @@ def test_bad_labels_and_numbers():
         model.fit_labels(x, torch.tensor([0, 2]), classes=2)
     with pytest.raises(ValueError, match="l2 must be positive"):
         model.fit_labels(x, torch.tensor([0, 1]), l2=0.0)
+    with pytest.raises(ValueError, match="l2 must be positive and finite, got inf"):
+        model.fit_labels(x, torch.tensor([0, 1]), l2=math.inf)
     with pytest.raises(ValueError, match="n must be at least 1"):
         model.sample(0)
     with pytest.raises(ValueError, match="samples must be at least 1"):
@@ -360,3 +368,51 @@ def test_a_score_that_is_no_number_says_whose_it_is():
     model.components[0].decoder.bias.data.fill_(1e30)
     with pytest.raises(FloatingPointError, match=r"components \[0\] score some row|the loss of player"):
         model.fit_gibbs(BLOBS, 1, progress=False)
+
+
+def test_bad_rows_are_refused_before_any_component_is_trained():
+    x = BLOBS.clone()
+    x[-1] = math.nan
+    with seeded(0):
+        model = InfiniteVAE(1.0, build=one_gaussian, components=2)
+    before = [p.clone() for p in model.parameters()]
+    for start in (None, BLOBS_BY_KIND):  # the first component's rows are good
+        with pytest.raises(ValueError, match="x must be finite; got nan"):
+            model.fit_gibbs(x, 1, start=start, progress=False)
+    assert all(torch.equal(p, q) for p, q in zip(before, model.parameters(), strict=True))
+
+
+def test_a_state_without_counts_is_told_by_torch():
+    with pytest.raises(RuntimeError, match=r'Missing key.*"counts"'):
+        InfiniteVAE(1.0, build=one_gaussian).load_state_dict({})
+
+
+def test_a_run_of_fit_goes_on_from_its_checkpoint(tmp_path):
+    """Loading must leave the parameters the same objects: the optimiser was made for them."""
+    ends = []
+    for stops in ((20,), (8, 20)):
+        for rounds in stops:
+            with seeded(2):
+                model = InfiniteVAE(1.0, build=one_gaussian, components=2)
+            fit(model, BLOBS, rounds=rounds, batch_size=20, lr=0.1, progress=False, checkpoint=tmp_path / f"{len(stops)}.pt")
+        ends.append(list(model.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_scores_are_without_dropout():
+    """Whether the caller left the model in train or in eval mode, a second run is the same, and leaves it in eval mode."""
+
+    def noisy() -> VAE:
+        encoder = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(2, 2))
+        return VAE(1, likelihood="gaussian", shape=(1, 1, 2), encoder=encoder, hidden=4)
+
+    ends = []
+    for train in (True, False):
+        with seeded(3):
+            model = InfiniteVAE(1.0, build=noisy, components=2)
+        model.fit_gibbs(BLOBS, 1, warm_up=5, progress=False)
+        model.train(train)
+        history = model.fit_gibbs(BLOBS, 1, warm_up=5, progress=False)
+        assert not any(m.training for m in model.components.modules() if isinstance(m, nn.Dropout))
+        ends.append((history.losses["gibbs"], [p.detach() for p in model.parameters()]))
+    assert ends[0][0] == ends[1][0] and all(torch.equal(a, b) for a, b in zip(ends[0][1], ends[1][1], strict=True))

@@ -108,6 +108,8 @@ def test_no_gradient_is_lost_or_nan():
         (torch.ones(2), torch.ones(3), 3, "linear", r"both be \[\.\.\., latent\], got \[2\] and \[3\]"),
         (torch.tensor(1.0), torch.tensor(1.0), 3, "linear", "both be"),
         (torch.ones(2), torch.ones(2), 1, "linear", "at least 2"),
+        (torch.tensor([0, 10]), torch.tensor([10, 0]), 5, "linear", "must be floating, got torch.int64 and torch.int64"),
+        (torch.ones(2), torch.tensor([10, 0]), 5, "linear", "must be floating, got torch.float32 and torch.int64"),
         (torch.ones(2), torch.ones(2), 3, "round", "how must be"),
         (torch.ones(2), torch.tensor([1.0, torch.nan]), 3, "linear", "finite"),
         (torch.ones(2), torch.zeros(2), 3, "spherical", "norm must be above 0"),

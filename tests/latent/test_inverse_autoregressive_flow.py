@@ -186,6 +186,7 @@ def test_bad_input():
     for z, h, words in [
         (torch.zeros(2, 3), torch.zeros(2, 3), r"z must be \[..., 4\]"),
         (torch.zeros(2, 4), None, r"h must be \[..., 3\], got none"),
+        (torch.zeros(2, 4), torch.tensor(1.0), r"h must be \[..., 3\], got \[\]"),
         (torch.zeros(2, 4), torch.zeros(2, 5), r"h must be \[..., 3\], got \[2, 5\]"),
     ]:
         for call in (made.forward, made.inverse):

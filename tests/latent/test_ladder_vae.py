@@ -229,6 +229,10 @@ def test_defaults_work_on_digits():
         ({"latents": ()}, "one number of at least 1 a layer"),
         ({"latents": (3, 0)}, "one number of at least 1 a layer"),
         ({"beta": -1.0}, "beta at least 0"),
+        ({"beta": math.nan}, "beta at least 0"),
+        ({"sigma": 0.0, "likelihood": "gaussian"}, "sigma must be above 0"),
+        ({"sigma": math.nan, "likelihood": "gaussian"}, "sigma must be above 0"),
+        ({"levels": 1}, "levels at least 2"),
         ({"up": [nn.Flatten()]}, "2 layers need as many networks"),
         ({"down": [nn.Identity(), nn.Identity()]}, "one less in down"),
     ],
@@ -257,3 +261,6 @@ def test_bad_input(x, likelihood, words, method):
 def test_no_samples():
     with pytest.raises(ValueError, match="samples must be at least 1"):
         made().log_prob_bound(torch.zeros(1, 1, 2, 2), 0)
+    for n in (0, -1):
+        with pytest.raises(ValueError, match=f"n must be at least 1, got {n}"):
+            made().sample(n)

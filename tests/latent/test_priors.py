@@ -141,8 +141,16 @@ def test_bad_input():
             prior.log_prob(torch.zeros(5, 2))
         with pytest.raises(ValueError, match="finite"):
             prior.log_prob(torch.full((5, 3), torch.inf))
+        for n in (0, -1):
+            with pytest.raises(ValueError, match=f"n must be at least 1, got {n}"):
+                prior.sample(n)
 
 
 def test_pseudo_inputs_may_be_rows():
     encoder = nn.Linear(3, 4)
     assert VampPrior(encoder, torch.randn(5, 3))().event_shape == (2,)
+
+
+def test_pseudo_inputs_go_where_the_encoder_is():
+    encoder = nn.Linear(3, 4).to("meta")
+    assert VampPrior(encoder, torch.randn(5, 3)).pseudo_inputs.device.type == "meta"

@@ -246,6 +246,7 @@ def test_bad_options_say_what_must_hold():
         ({"classes": 0}, "latent and classes must be at least 1"),
         ({"alpha": -1.0}, "alpha must be at least 0"),
         ({"alpha": math.nan}, "alpha must be at least 0"),
+        ({"likelihood": "categorical", "levels": 1}, "levels at least 2"),
     ]:
         with pytest.raises(ValueError, match=words):
             SemiSupervisedVAE(**options)
@@ -257,3 +258,16 @@ def test_bad_options_say_what_must_hold():
             model.sample(3, y)
     with pytest.raises(ValueError, match="one whole number for each of 3"):
         model.sample(3, torch.tensor([1, 2]))
+    for n in (0, -1):
+        with pytest.raises(ValueError, match=f"n must be at least 1, got {n}"):
+            model.sample(n)
+
+
+def test_labels_may_be_bytes():
+    """As a tensor of uint8, -1 is 255: no label may be taken for a missing one, or refused."""
+    model, y = tiny(), torch.arange(16) % K
+    for score in (model.elbo, lambda x, y: model.log_prob_bound(x, y, samples=2)):
+        with seeded(1):
+            whole = score(EVENTS, y)
+        with seeded(1):
+            torch.testing.assert_close(score(EVENTS, y.byte()), whole)

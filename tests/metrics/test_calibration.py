@@ -167,3 +167,8 @@ GOOD, Y = torch.full((4, 2), 0.5), torch.tensor([0, 1, 1, 0])
 def test_bad_input_says_what_must_hold(measure, proba, y, bins, words):
     with pytest.raises(ValueError, match=words):
         measure(proba, y, bins=bins)
+
+
+def test_sure_answers_may_be_truth_values():
+    says = torch.eye(2).bool()[[0, 1, 1, 0]]
+    assert expected_calibration_error(says, Y) == expected_calibration_error(says.double(), Y) == 0

@@ -230,3 +230,14 @@ def test_logits_are_told_from_probabilities(logits):
 def test_auroc_says_what_it_needs(score, positive, words):
     with pytest.raises(ValueError, match=words):
         auroc(score, positive)
+
+
+def test_a_table_needs_scores_of_classes():
+    with pytest.raises(ValueError, match=r"scores must be \[batch, classes\] with batch >= 1, got \[\]"):
+        confusion_matrix(torch.tensor(1.0), torch.tensor([0]))
+
+
+def test_yes_and_no_are_scores_too():
+    y = torch.tensor([True, False, True, False, True])
+    says = torch.tensor([True, False, False, True, True])
+    assert auroc(says, y) == auroc(says.long(), y) == pytest.approx(sk.roc_auc_score(y.numpy(), says.numpy()))

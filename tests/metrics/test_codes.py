@@ -169,7 +169,7 @@ def test_bad_options_are_told():
         matched_accuracy(x, x, how="best")
     with pytest.raises(ValueError, match="times must be at least 1"):
         chance(matched_accuracy, x, x, times=0)
-    for values, bins in ((torch.rand(3), 4), (torch.rand(3), 1), (torch.rand(3, 1), 2)):
+    for values, bins in ((torch.rand(3), 2.5), (torch.rand(3), 4), (torch.rand(3), 1), (torch.rand(3, 1), 2)):
         with pytest.raises(ValueError, match="N >= bins >= 2"):
             quantile_bins(values, bins)
     with pytest.raises(ValueError, match=r"must be floats \[N\]"):
@@ -185,3 +185,9 @@ def test_bad_options_are_told():
     ):
         with pytest.raises(ValueError, match=words):
             stated_information(probs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_bins_of_half_precision_are_those_of_the_same_numbers(dtype):
+    values = torch.randn(50).to(dtype)
+    assert torch.equal(quantile_bins(values, 4), quantile_bins(values.double(), 4))

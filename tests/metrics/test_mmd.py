@@ -198,3 +198,11 @@ def test_a_p_value_needs_permutations():
         with pytest.raises(ValueError, match=f"permutations must be a whole number of at least 1, got {count}"):
             mmd_permutation_p(x, x, permutations=count)
     assert mmd_permutation_p(x, x, permutations=1) in (0.5, 1.0)
+
+
+@pytest.mark.parametrize("one", [np.float32(1.5), np.float64(1.5), torch.tensor(1.5), 1.5, (1.5,), torch.tensor([1.5])])
+def test_a_length_may_be_any_number(one):
+    """The median of distances, say, as torch or numpy gives it."""
+    x, y = draw(6), draw(5, shift=1.0)
+    assert mmd2(x, y, one) == mmd2(x, y, [1.5])
+    assert mmd_permutation_p(x, y, bandwidths=one, permutations=9) == mmd_permutation_p(x, y, bandwidths=1.5, permutations=9)

@@ -7,6 +7,7 @@ import torch
 
 from genedu.core import seeded
 from genedu.nn import draw_bits, draw_levels
+from genedu.nn.draw import without_dropout
 
 DRAWS = 40_000
 
@@ -49,3 +50,13 @@ def test_one_seed_one_draw():
 def test_bad_temperature(draw, temperature):
     with pytest.raises(ValueError, match="temperature must be finite and above 0"):
         draw(torch.zeros(2, 3), temperature)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_the_mode_comes_back_even_after_ctrl_c(mode):
+    model = torch.nn.Sequential(torch.nn.Dropout(0.5)).train(mode)
+    with without_dropout(model):
+        assert not model.training and not model[0].training
+    with pytest.raises(KeyboardInterrupt), without_dropout(model):
+        raise KeyboardInterrupt
+    assert model.training == mode == model[0].training

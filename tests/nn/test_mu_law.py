@@ -78,9 +78,16 @@ def test_a_wave_is_real_and_levels_are_whole():
         mu_law_encode(torch.tensor([1, 2]))
     with pytest.raises(ValueError, match="must not be nan"):
         mu_law_encode(torch.tensor([0.0, math.nan]))
-    for k in (torch.tensor([0.5]), torch.tensor([True])):
+    for k in (torch.tensor([0.5]), torch.tensor([True]), torch.tensor([1j])):
         with pytest.raises(ValueError, match="not a wave"):
             mu_law_decode(k)
     for k in (-1, 64):
         with pytest.raises(ValueError, match=f"levels 0 to 63; got {k}"):
             mu_law_decode(torch.tensor([3, k]), 64)
+
+
+@pytest.mark.parametrize(("kind", "levels"), [(torch.uint8, 256), (torch.uint8, 200), (torch.int8, 100), (torch.int16, 256)])
+def test_levels_may_be_bytes(kind, levels):
+    """2 k + 1 has no room in a byte, and 256 is 0 there."""
+    k = torch.arange(levels)
+    assert torch.equal(mu_law_decode(k.to(kind), levels), mu_law_decode(k, levels))

@@ -91,3 +91,21 @@ def test_the_condition_reaches_each_pixel(stack):
 def test_unknown_stack():
     with pytest.raises(KeyError):
         net("spiral")
+
+
+def test_levels_start_with_a_little_noise_beside_their_brightness():
+    with seeded(6):
+        noise = PixelNet(500, torch.zeros(1), (1, 1, 1), embedding=21).embedding[:, 1:]  # 10 000 numbers
+    assert noise.std().item() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("stack", ["gated", "plain"])
+def test_masked_layers_of_one_pixel_are_refused(stack):
+    with pytest.raises(ValueError, match="kernel must be at least 3, got 1"):
+        net(stack, kernel=1)
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
+def test_bad_dropout(dropout):
+    with pytest.raises(ValueError, match=f"dropout must be at least 0 and below 1, got {dropout}"):
+        net("row", dropout=dropout)

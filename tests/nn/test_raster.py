@@ -121,7 +121,7 @@ def test_known_places_are_counted_in_order():
 def test_bad_known():
     right = torch.tensor([[False, True], [False, True]])
     with pytest.raises(
-        ValueError, match=r"lower rows can be drawn given the upper ones, but not the left half.*place 0 is unknown"
+        ValueError, match=r"lower rows can be drawn given the upper ones, but not the right half.*place 0 is unknown"
     ):
         known_prefix(right, (1, 2, 2))
     green = torch.zeros(2, 1, 1, dtype=torch.bool)

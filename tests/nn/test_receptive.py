@@ -33,6 +33,7 @@ def test_outputs_that_cancel_are_seen():
 def test_a_constant_sees_nothing_even_without_a_graph():
     bias = nn.Parameter(torch.ones(1))
     assert receptive_field(lambda x: bias.expand(2, 7, 6, 1), X, 0, 0).eq(0).all()
+    assert receptive_field(lambda x: torch.ones(2, 7, 6, 1), X, 0, 0).eq(0).all()
     with torch.no_grad():
         assert receptive_field(lambda x: x.permute(0, 2, 3, 1), X, 0, 0).gt(0).sum() == 1
 
@@ -41,3 +42,8 @@ def test_a_constant_sees_nothing_even_without_a_graph():
 def test_bad_arguments(x, row, column):
     with pytest.raises(ValueError, match="hold the pixel"):
         receptive_field(lambda x: x, x, row, column)
+
+
+def test_whole_numbers_have_no_gradient():
+    with pytest.raises(ValueError, match=r"real numbers, got torch.int64: give what is shown of levels"):
+        receptive_field(lambda x: x.permute(0, 2, 3, 1), X.long(), 0, 0)

@@ -83,3 +83,9 @@ def test_window_0_has_no_idle_weights():
     made = net(0)
     made(torch.zeros(2, 1, 5, 6).long(), torch.randn(2, 4, 5, 6).double()).square().sum().backward()
     assert all(w.grad is not None and w.grad.abs().sum() > 0 for w in made.parameters())
+
+
+@pytest.mark.parametrize(("window", "shape"), [(-1, (1, 5, 6)), (1, (3, 5, 6))])
+def test_a_window_below_0_and_colours_are_refused(window, shape):
+    with pytest.raises(ValueError, match=r"window must be at least 0 and shape \(1, H, W\), got"):
+        WindowNet(4, shape, window=window, condition=4)
