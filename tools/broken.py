@@ -132,7 +132,7 @@ BREAKS = [
     ),
     Break("a convolution that looks ahead", CAUSAL, "pad(x, (self.past, 0))", "pad(x, (0, self.past))", "05"),
     Break("the gate without its sigmoid", WAVENET, "f.tanh() * g.sigmoid()", "f.tanh() * g", "05"),
-    Break("a sample shown to itself", WAVENET, "self.embed(x[:, :-1]), (0, 0, 1, 0)", "self.embed(x), (0, 0, 0, 0)", "05"),
+    Break("a sample shown to itself", WAVENET, "x[:, :-1].long()), (0, 0, 1, 0)", "x.long()), (0, 0, 0, 0)", "05"),
     Break("the wrong end of a queue", WAVENET, "queue.popleft()", "queue.pop()", "05"),
     Break("a wave compressed without its sign", MU_LAW, "f = x.sign() * torch.log1p", "f = torch.log1p", "05"),
     Break("the memory that forgets all", CONV_LSTM, "f.sigmoid() * c + i.sigmoid()", "0 * c + i.sigmoid()", "05"),
