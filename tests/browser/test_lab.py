@@ -54,7 +54,7 @@ def test_chapter(lab, chapter):
         assert not page.strangers()
         assert not state["errors"]
         whole = chapter.name in WHOLE
-        assert ("✓" in state["outputs"]) == whole and "✗" not in state["outputs"]
+        assert ("✓" in state["outputs"] or not whole) and "✗" not in state["outputs"]  # claims may stand above a widget too
         assert "Error displaying widget" not in state["outputs"]
         assert len(state["prompts"]) == (code_cells(chapter) if whole else 2)
         assert state["pictures"] and all(state["pictures"])
