@@ -4,7 +4,9 @@ import pytest
 import torch
 
 mpl.use("Agg")
-pytest.register_assert_rewrite("tests.laws", "tests.exercises.common")  # their assertions show what they compare
+pytest.register_assert_rewrite(
+    "tests.laws", "tests.exercises.common", "tests.autoregressive.bit_models"
+)  # to show what they compare
 
 
 @pytest.fixture(autouse=True)

@@ -83,9 +83,8 @@ class PlugAndPlay(nn.Module):
         logits = self.classifier(self.generator(h))  # [N, K]
         if logits.shape != (len(h), self.classes):
             raise ValueError(f"the classifier must return [batch, classes] = {[len(h), self.classes]}, got {list(logits.shape)}")
-        return (
-            logits.log_softmax(1).gather(1, asked_classes(y, len(h), self.classes, self.origin.device)[:, None]).squeeze(1)
-        )  # [N]
+        y = asked_classes(y, len(h), self.classes, self.origin.device)
+        return logits.log_softmax(1).gather(1, y[:, None]).squeeze(1)  # [N]
 
     def step(self, h: Tensor, y: int | Tensor) -> Tensor:
         """(1) once: codes [N, Z] and classes -> [N, Z], no gradient.

@@ -12,6 +12,7 @@ from genedu import fit
 from genedu.autoregressive import DeepNADE
 from genedu.core import Density, seeded
 from genedu.data import digits
+from tests.autoregressive.bit_models import assert_bytes_are_refused, assert_draws_know_no_dropout
 from tests.laws import (
     check_autoregressive,
     check_discrete_density,
@@ -333,13 +334,8 @@ def test_bad_known(known):
 
 
 def test_bytes_are_refused_where_they_would_give_another_number():
-    """In a byte 2 x - 1 is 255 where x is 0. Types with a sign are as good as long."""
-    model, x = deep(), bits()
-    for kind in (torch.int8, torch.int16, torch.int32):
-        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))
-    for call in (model.log_prob, model.loss, lambda x: model.loss_given(x, x > 0)):
-        with pytest.raises(ValueError, match=r"with a sign.*uint8: use x.long"):
-            call(x.byte())
+    model = deep()
+    assert_bytes_are_refused(model, bits(), lambda x: model.loss_given(x, x > 0))
 
 
 @pytest.mark.parametrize("seen", [torch.zeros(5, dtype=torch.bool), torch.zeros(6, 5), torch.zeros(6, 5).long()])
@@ -356,15 +352,4 @@ def test_an_order_may_be_of_any_type_of_whole_numbers():
 
 
 def test_sampling_knows_no_dropout_and_leaves_the_mode_alone():
-    model, known = deep(dropout=0.9), torch.tensor([False, False, False, True, False])
-    for draw in (lambda: model.sample(200), lambda: model.complete(bits(200), known)):
-        drawn = []
-        for mode in (False, True):
-            model.train(mode)
-            with seeded(4):
-                drawn.append(draw())
-            assert model.training == mode
-        assert torch.equal(*drawn)
-    with pytest.raises(ValueError, match="temperature"):
-        model.train().sample(2, temperature=0)
-    assert model.training
+    assert_draws_know_no_dropout(deep(dropout=0.9), bits(200))

@@ -16,6 +16,7 @@ from genedu.autoregressive import MADE
 from genedu.autoregressive.made import mixture_log_prob
 from genedu.core import Density, seeded
 from genedu.data import digits
+from tests.autoregressive.bit_models import assert_bytes_are_refused, assert_draws_know_no_dropout
 from tests.laws import check_autoregressive, check_discrete_density, check_one_number_a_row, check_sampler
 
 F64 = torch.float64
@@ -341,25 +342,9 @@ def test_hidden_layers_may_come_as_one_number():
 
 
 def test_bytes_are_refused_where_they_would_give_another_number():
-    """In a byte 2 x - 1 is 255 where x is 0. Types with a sign are as good as long."""
-    model, x = made(), bits()
-    for kind in (torch.int8, torch.int16, torch.int32):
-        assert torch.equal(model.log_prob(x.to(kind)), model.log_prob(x))
-    for call in (model.log_prob, model.loss, lambda x: model.complete(x, torch.ones(5, dtype=torch.bool))):
-        with pytest.raises(ValueError, match=r"with a sign.*uint8: use x.long"):
-            call(x.byte())
+    model = made()
+    assert_bytes_are_refused(model, bits(), lambda x: model.complete(x, torch.ones(5, dtype=torch.bool)))
 
 
 def test_sampling_knows_no_dropout_and_leaves_the_mode_alone():
-    model, known = made(dropout=0.9), torch.tensor([False, False, False, True, False])
-    for draw in (lambda: model.sample(200), lambda: model.complete(bits(200), known)):
-        drawn = []
-        for mode in (False, True):
-            model.train(mode)
-            with seeded(4):
-                drawn.append(draw())
-            assert model.training == mode
-        assert torch.equal(*drawn)
-    with pytest.raises(ValueError, match="temperature"):
-        model.train().sample(2, temperature=0)
-    assert model.training
+    assert_draws_know_no_dropout(made(dropout=0.9), bits(200))
